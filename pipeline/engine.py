@@ -1,0 +1,77 @@
+"""The engine as the actors see it: models in memory, and one batch of windows being decoded.
+
+Every method is called from one and the same thread. The batch is continuous: windows join it and
+leave it between token steps, so that none waits for the longest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model by name, and the folder that holds its config and weights in MLX form."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory: its name and the bytes of its weights."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One window on its way through the batch, at one temperature. Identity is what matters."""
+
+    window: Window
+    decoding: Decoding
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of array memory: in use, kept for reuse, and the peak so far."""
+
+    active: int
+    cached: int
+    peak: int
+
+
+class Engine(Protocol):
+    """What the GPU actor asks of Whisper. Implemented by ``whisper.py``; tests have a fake."""
+
+    def load(self, model: ModelFolder) -> None:
+        """Make the model resident; the least recently used ones go if memory asks for it."""
+
+    def unload(self, name: str) -> None:
+        """Free a model's weights."""
+
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """The resident models, least recently used first."""
+
+    def detect(self, model: ModelFolder, window: Window) -> Detected:
+        """The language spoken in a window."""
+
+    def room(self, model: ModelFolder) -> int:
+        """How many rows may join now."""
+
+    def admit(self, model: ModelFolder, rows: Sequence[Row]) -> None:
+        """Encode the windows and let the rows join the batch; all rows in it share a model."""
+
+    def advance(self) -> tuple[tuple[Row, Hypothesis], ...]:
+        """A few token steps; the rows that reached their end, with what they said."""
+
+    def drop(self, rows: Sequence[Row]) -> None:
+        """Take rows out whose requester has gone."""
+
+    def memory(self) -> Memory:
+        """The state of the array memory."""

@@ -1,0 +1,87 @@
+"""What can go wrong, as far as a caller can do something about it.
+
+    AsrError
+     x InvalidRequest       the caller must change something (``param`` names the field)
+       - UnreadableAudio    the file holds no sound that can be decoded
+       - UnknownModel       no model of that name is allowed or known
+       - TooLarge           more bytes or seconds than the operator allows
+     x Busy                 nothing was started; come back in ``retry_after_s``
+     x EngineRestarted      the engine crashed under this request; safe to send again
+     x ModelUnavailable     a known model whose weights cannot be had at the moment
+     x StorageFull          the spool disk has no room left
+     x DeadlineExceeded     the request's time was up
+
+Anything else is a bug of ours. The message of every class here is written for the client: it never
+holds a path, a traceback or the words of a library.
+"""
+
+
+class AsrError(Exception):
+    """The root: an error whose message may be shown to a client."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(AsrError):
+    """The caller must change something; ``param`` is the request's field, if one is to blame."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+
+
+class UnreadableAudio(InvalidRequest):
+    """The upload is empty, junk, cut off beyond use, or holds no audio stream."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"failed to decode audio: {reason}", param="file", code="invalid_audio")
+
+
+class UnknownModel(InvalidRequest):
+    """No model of that name is known or allowed here."""
+
+    def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
+        hint = f"; known models: {', '.join(known)}" if known else ""
+        super().__init__(
+            f"The model {name!r} does not exist{hint}", param="model", code="model_not_found"
+        )
+
+
+class TooLarge(InvalidRequest):
+    """More bytes, parts or seconds than the operator allows."""
+
+
+class Busy(AsrError):
+    """Every place is taken; nothing was started."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EngineRestarted(AsrError):
+    """The engine crashed while this request was in it; it is safe to send the request again."""
+
+    def __init__(self) -> None:
+        super().__init__("The engine was restarted while it worked on this request; send it again")
+
+
+class ModelUnavailable(AsrError):
+    """A known model whose weights cannot be had: offline, hub down, or a damaged file."""
+
+
+class StorageFull(AsrError):
+    """The disk that holds uploads has no room left."""
+
+    def __init__(self) -> None:
+        super().__init__("The server has no disk space left for this upload; try again later")
+
+
+class DeadlineExceeded(AsrError):
+    """The request was not done within the time that the operator allows."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request was not done within {seconds:.0f} s")

@@ -1,0 +1,154 @@
+"""The words of this house: what is said of audio and text, as frozen values.
+
+One word for one thing everywhere: a *span* is where somebody speaks, a *window* is what the model
+sees at once, a *hypothesis* is what it said of a window, a *segment* is what we show, a
+*transcript* is all of them. Times are seconds from the start of the audio unless a name says
+otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from asr.pipeline.audio import Audio
+
+Task = Literal["transcribe", "translate"]
+
+# Whisper's own ladder: try cold first, get warmer while the text looks wrong.
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where somebody speaks."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most 30 s of audio: what the model sees at once. Samples stay on disk until it does."""
+
+    audio: Audio
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How one window is to be decoded. ``language`` is a Whisper code; ``prompt`` goes before it."""
+
+    language: str
+    task: Task = "transcribe"
+    prompt: str | None = None
+    temperatures: tuple[float, ...] = TEMPERATURES
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The language of a window, and how probable the model holds it to be (0 to 1)."""
+
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text between two timestamp tokens. ``text`` keeps its leading space."""
+
+    start_s: float
+    end_s: float
+    text: str
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the model said of one window, and how sure it was.
+
+    ``heard_until_s`` is where its text ends: a window that the model left early is decoded again
+    from there, as in OpenAI's reference.
+    """
+
+    window: Window
+    pieces: tuple[Piece, ...]
+    heard_until_s: float
+    temperature: float
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as spoken. A word that could not be placed has no times."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    score: float | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A line of the transcript, with the measures of the window that it came from."""
+
+    start_s: float
+    end_s: float
+    text: str
+    tokens: tuple[int, ...]
+    window_start_s: float
+    temperature: float
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The answer to a request. ``warnings`` says what was asked for and not done, and why."""
+
+    language: str
+    task: Task
+    duration_s: float
+    segments: tuple[Segment, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "".join(segment.text for segment in self.segments).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a client asked for, already checked. ``model`` None means the operator's default."""
+
+    model: str | None = None
+    language: str | None = None
+    task: Task = "transcribe"
+    prompt: str | None = None
+    hotwords: str | None = None
+    temperature: float | None = None
+    words: bool = False
+    diarize: bool = False
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request is: seconds of audio done, of how many in all."""
+
+    done_s: float
+    total_s: float
