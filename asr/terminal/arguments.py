@@ -1,0 +1,47 @@
+"""The command line: what can be asked for, and how it is spelt."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr import __version__
+
+EXITS = """\
+exit codes: 0 done, 1 a file failed, 2 wrong arguments or settings, 69 model or port unavailable,
+70 internal error, 128+n ended by signal n"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments as a namespace whose ``command`` is serve, transcribe or models."""
+    parser = argparse.ArgumentParser(
+        prog="asr-service",
+        description="A speech-to-text server. Settings come from the environment and from .env.",
+        epilog=EXITS,
+    )
+    parser.add_argument("--version", action="version", version=f"asr-service {__version__}")
+    parser.set_defaults(command="serve")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, help, fill in (
+        ("serve", "serve over HTTP (the default)", None),
+        ("transcribe", "write what is said in files", _fill_transcribe),
+        ("models", "list the models: where from, how large, what is loaded", None),
+    ):
+        command = commands.add_parser(name, help=help, description=help, epilog=EXITS)
+        command.set_defaults(command=name)
+        if fill:
+            fill(command)
+    return parser.parse_args(argv)
+
+
+def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--format", choices=("txt", "json", "srt", "vtt", "tsv"), default="txt")
+    parser.add_argument("--model", help="a name that `models` lists")
+    parser.add_argument("--language", help="a code or an English name; heard when left out")
+    parser.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
+    parser.add_argument("--prompt", help="text that goes before the first words")
+    parser.add_argument("--words", action="store_true", help="times of every word")
+    parser.add_argument("--diarize", action="store_true", help="say who speaks")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="write STEM.FORMAT files there"
+    )

@@ -1,0 +1,74 @@
+"""The server on a terminal: from an open house to its end, by way of a ready line."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Protocol
+
+import trio
+
+from asr.actors.house import House
+from asr.terminal.exits import DONE
+from asr.terminal.signals import watch_signals
+
+
+class Front(Protocol):
+    """The front desk: reports its URLs when it is open, and returns when it has drained."""
+
+    async def __call__(
+        self, house: House, *, stop: trio.Event, task_status: trio.TaskStatus[list[str]]
+    ) -> None: ...
+
+
+async def serve_house(
+    house: AbstractAsyncContextManager[House], front: Front, *, patience_s: float
+) -> int:
+    """Serve until a signal comes and everything accepted is done, or the house falls down."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(watch_signals, lambda _number: stop.set(), patience_s=patience_s)
+        )
+        async with house as opened:
+            await _unless(stop, partial(_preload, opened))
+            if not stop.is_set():
+                await _open_front(opened, front, stop)
+        nursery.cancel_scope.cancel()
+    return DONE
+
+
+async def _open_front(house: House, front: Front, stop: trio.Event) -> None:
+    async with trio.open_nursery() as nursery:
+        urls = await nursery.start(partial(front, house, stop=stop))
+        sys.stdout.write(ready(house, urls))
+        sys.stdout.flush()
+
+
+async def _preload(house: House) -> None:
+    """Nothing is accepted before the model is there, and no model means no service."""
+    if house.models.preload is not None:
+        await house.preload(house.models.preload)
+
+
+async def _unless(stop: trio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work, or leave it when told to stop."""
+    async with trio.open_nursery() as nursery:
+
+        async def leave() -> None:
+            await stop.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(leave)
+        await work()
+        nursery.cancel_scope.cancel()
+
+
+def ready(house: House, urls: list[str]) -> str:
+    """The line that says where, with what, on what; and one to try it with."""
+    when = "" if house.models.preload is not None else ", which loads at its first use"
+    return (
+        f"Ready on {' and '.join(urls)} with model {house.models.default}{when}, "
+        f"on {house.device} in {house.compute_type}.\n"
+        f"Try: curl -F audio_file=@speech.mp3 '{urls[0]}/asr?output=txt'\n"
+    )

@@ -1,0 +1,159 @@
+"""Files to text without a server: several at once, printed in the order they were named."""
+
+import json
+import sys
+from argparse import Namespace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import trio
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from asr.actors.house import House
+from asr.pipeline import types
+from asr.pipeline.errors import AsrError, InvalidRequest, UnreadableAudio
+from asr.pipeline.formats import CLASSIC, asr_json
+from asr.pipeline.languages import canonical_language
+from asr.pipeline.types import Options, Transcript
+from asr.terminal.exits import DONE, FAILED
+
+Outcome = Transcript | AsrError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done: which files, how, and where their text goes (None is stdout)."""
+
+    files: tuple[Path, ...]
+    format: str
+    options: Options
+    folder: Path | None = None
+
+    def target(self, file: Path) -> Path | None:
+        """The file that gets the text of ``file``."""
+        return self.folder and self.folder / f"{file.stem}.{self.format}"
+
+
+def job(arguments: Namespace) -> Job:
+    """The job that a command line describes, or InvalidRequest."""
+    options = Options(
+        model=arguments.model,
+        language=canonical_language(arguments.language) if arguments.language else None,
+        task=arguments.task,
+        prompt=arguments.prompt,
+        words=arguments.words,
+        diarize=arguments.diarize,
+    )
+    asked = Job(tuple(arguments.files), arguments.format, options, arguments.output)
+    _check_targets(asked)
+    return asked
+
+
+def _check_targets(job: Job) -> None:
+    """No text may overwrite another, nor an input; some disks do not tell upper from lower case."""
+    taken = {str(file.absolute()).casefold(): file for file in job.files} if job.folder else {}
+    for file in job.files:
+        if target := job.target(file):
+            other = taken.setdefault(str(target.absolute()).casefold(), file)
+            if other is not file:
+                raise InvalidRequest(f"{target} would be written for {file}, and is {other}'s")
+
+
+async def transcribe_files(
+    house: AbstractAsyncContextManager[House], job: Job, *, at_once: int
+) -> int:
+    """Transcribe every file, ``at_once`` together; a file that fails does not stop the others."""
+    async with house as opened:
+        with _bars() as bars:
+            loading = bars.add_task("loading the model", total=None)
+            await opened.preload(opened.models.resolve(job.options.model))
+            bars.remove_task(loading)
+            return await _in_order(opened, job, bars, at_once=at_once)
+
+
+async def _in_order(house: House, job: Job, bars: Progress, *, at_once: int) -> int:
+    code = DONE
+    mailboxes = [trio.open_memory_channel[Outcome](1) for _ in job.files]
+    async with trio.open_nursery() as nursery:
+        free = trio.Semaphore(at_once)
+
+        async def work(file: Path, outbox: trio.MemorySendChannel[Outcome]) -> None:
+            outbox.send_nowait(await _one(house, file, job.options, bars))
+            free.release()
+
+        async def hand_out() -> None:
+            for file, (outbox, _) in zip(job.files, mailboxes, strict=True):
+                await free.acquire()
+                nursery.start_soon(work, file, outbox)
+
+        nursery.start_soon(hand_out)
+        for file, (_, inbox) in zip(job.files, mailboxes, strict=True):
+            if not _deliver(file, await inbox.receive(), job, bars):
+                code = FAILED
+    return code
+
+
+async def _one(house: House, file: Path, options: Options, bars: Progress) -> Outcome:
+    """What becomes of one file."""
+    bar = bars.add_task(file.name, total=None)
+    try:
+        if not file.is_file():
+            return UnreadableAudio("there is no such file")
+        return await house.transcribe(file, options, notify=partial(_move, bars, bar))
+    except AsrError as error:
+        return error
+    finally:
+        bars.remove_task(bar)
+
+
+def _move(bars: Progress, bar: TaskID, progress: types.Progress) -> None:
+    bars.update(bar, completed=progress.done_s, total=progress.total_s)
+
+
+def _deliver(file: Path, outcome: Outcome, job: Job, bars: Progress) -> bool:
+    """Give out one file's text, or say why there is none; whether there is."""
+    if isinstance(outcome, AsrError):
+        _say(bars, f"{file}: {outcome.message}")
+        return False
+    for warning in outcome.warnings:
+        _say(bars, f"{file}: warning: {warning}")
+    text = render(outcome, job)
+    if target := job.target(file):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    else:
+        bars.stop()  # or the bar would stand in the middle of the text
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        bars.start()
+    return True
+
+
+def render(transcript: Transcript, job: Job) -> str:
+    """The transcript in the job's format, ending with a newline."""
+    if job.format == "json":
+        return json.dumps(asr_json(transcript, listed=False), ensure_ascii=False) + "\n"
+    text = CLASSIC[job.format].write(transcript, speakers=job.options.diarize)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _bars() -> Progress:
+    """Progress bars on stderr, if that is a terminal; stdout is left to the text alone."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        disable=not console.is_terminal,
+    )
+
+
+def _say(bars: Progress, line: str) -> None:
+    """A line on stderr, above the bars if there are any."""
+    bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
