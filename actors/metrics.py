@@ -1,0 +1,182 @@
+"""What the operator's dashboards read: counters that the rooms push, gauges read at each scrape.
+
+The ``whisperx_`` names are those of the services that this one replaces; ours begin with ``asr_``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sized
+
+    from asr.actors.queue import QueueStats
+    from asr.actors.receiver import ReceiverStats
+    from asr.pipeline.engine import Memory
+
+# Bucket bounds of the whisperx_ names are a contract. Ours go in steps of about 2 to 3.
+REQUEST_S = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
+AUDIO_S = (10, 30, 60, 300, 600, 1800, 3600, 7200, 14400)
+AUDIO_MB = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
+STAGE_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
+BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64)
+SPEEDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+MEGABYTE = 1_000_000
+
+
+class Metrics:
+    """Every number that this house tells, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._make_contract()
+        self._make_ours()
+        ProcessCollector(registry=self._registry)
+
+    def _make_contract(self) -> None:
+        registry = self._registry
+        self._requests = Counter(
+            "whisperx_requests",
+            "Requests answered",
+            ("endpoint", "status"),
+            registry=registry,
+        )
+        self._request_s = Histogram(
+            "whisperx_request_duration_seconds",
+            "Time from a request's head to the end of its answer",
+            ("endpoint",),
+            buckets=REQUEST_S,
+            registry=registry,
+        )
+        self._active = Gauge(
+            "whisperx_active_transcriptions", "Requests being worked on", registry=registry
+        )
+        self._models = Gauge("whisperx_loaded_models", "Models in memory", registry=registry)
+        self._evictions = Counter(
+            "whisperx_model_evictions", "Models freed", ("model",), registry=registry
+        )
+        self._audio_s = Histogram(
+            "whisperx_audio_duration_seconds",
+            "Length of the audio of each request",
+            buckets=AUDIO_S,
+            registry=registry,
+        )
+        self._audio_mb = Histogram(
+            "whisperx_audio_size_megabytes",
+            "Size of each upload in MB",
+            buckets=AUDIO_MB,
+            registry=registry,
+        )
+        self._memory = Gauge(
+            "whisperx_vram_allocated_bytes", "Array memory in use", registry=registry
+        )
+        self._cache = Gauge(
+            "whisperx_vram_cache_bytes", "Array memory kept for reuse", registry=registry
+        )
+        self._info = Info("whisperx_service", "What is running", registry=registry)
+
+    def _make_ours(self) -> None:
+        registry = self._registry
+        self._waiting = Gauge("asr_queue_depth", "Requests that wait", registry=registry)
+        self._wait_s = Histogram(
+            "asr_queue_wait_seconds",
+            "Time from acceptance to the first work",
+            buckets=STAGE_S,
+            registry=registry,
+        )
+        self._stage_s = Histogram(
+            "asr_stage_seconds",
+            "Time of each stage of a request",
+            ("stage",),
+            buckets=STAGE_S,
+            registry=registry,
+        )
+        self._batch_rows = Histogram(
+            "asr_batch_rows", "Windows decoded together", buckets=BATCH_ROWS, registry=registry
+        )
+        self._tokens = Counter("asr_tokens", "Text tokens decoded", registry=registry)
+        self._restarts = Counter(
+            "asr_restarts", "Actors restarted after a crash", ("actor",), registry=registry
+        )
+        self._speed = Histogram(
+            "asr_speed_ratio",
+            "Seconds of audio done in a second of work",
+            buckets=SPEEDS,
+            registry=registry,
+        )
+        self._uploads = Gauge("asr_uploads", "Uploads in flight", registry=registry)
+        self._upload_bytes = Gauge(
+            "asr_upload_bytes", "Spooled bytes of uploads in flight", registry=registry
+        )
+
+    def request(self, endpoint: str, status: int, seconds: float) -> None:
+        """A request has ended, however it ended."""
+        self._requests.labels(endpoint, str(status)).inc()
+        self._request_s.labels(endpoint).observe(seconds)
+
+    def audio(self, seconds: float, size_bytes: int) -> None:
+        """A request's audio has been decoded."""
+        self._audio_s.observe(seconds)
+        self._audio_mb.observe(size_bytes / MEGABYTE)
+
+    def speed(self, audio_s: float, work_s: float) -> None:
+        """A transcript is done; ``work_s`` leaves out what the request waited in the queue."""
+        if work_s > 0:
+            self._speed.observe(audio_s / work_s)
+
+    def queue_wait(self, seconds: float) -> None:
+        """A request's turn has come."""
+        self._wait_s.observe(seconds)
+
+    def stage(self, name: str, seconds: float) -> None:
+        """A stage of a request is done."""
+        self._stage_s.labels(name).observe(seconds)
+
+    def batch(self, rows: int) -> None:
+        """A batch goes to the engine."""
+        self._batch_rows.observe(rows)
+
+    def tokens(self, count: int) -> None:
+        """Text has been decoded."""
+        self._tokens.inc(count)
+
+    def evicted(self, model: str) -> None:
+        """A model's weights have been freed."""
+        self._evictions.labels(model).inc()
+
+    def restarted(self, actor: str) -> None:
+        """An actor crashed and runs again."""
+        self._restarts.labels(actor).inc()
+
+    def describe(self, *, version: str, device: str, compute_type: str) -> None:
+        """What is running, as labels."""
+        words = {"version": version, "device": device, "compute_type": compute_type}
+        self._info.info({**words, "serve_mode": "simple"})
+
+    def watch_queue(self, stats: Callable[[], QueueStats]) -> None:
+        """Read the queue at each scrape."""
+        self._active.set_function(lambda: stats().running)
+        self._waiting.set_function(lambda: stats().waiting)
+
+    def watch_models(self, loaded: Callable[[], Sized]) -> None:
+        """Count the resident models at each scrape."""
+        self._models.set_function(lambda: len(loaded()))
+
+    def watch_memory(self, memory: Callable[[], Memory]) -> None:
+        """Read the array memory at each scrape."""
+        self._memory.set_function(lambda: memory().active)
+        self._cache.set_function(lambda: memory().cached)
+
+    def watch_uploads(self, stats: Callable[[], ReceiverStats]) -> None:
+        """Read the spool at each scrape."""
+        self._uploads.set_function(lambda: stats().uploads)
+        self._upload_bytes.set_function(lambda: stats().bytes)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """All of it as text, in the flavour that the scraper accepts, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type

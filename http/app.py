@@ -1,0 +1,72 @@
+"""The front desk put together: routes, errors, limits. Nothing happens at import."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from quart import request
+from quart.json.provider import DefaultJSONProvider
+from quart_trio import QuartTrio
+
+from asr.http.asr import add_asr_routes
+from asr.http.body import BoundedRequest, LingeringConnection
+from asr.http.door import Door
+from asr.http.errors import add_error_answers
+from asr.http.health import ALWAYS_OPEN, add_health_routes
+from asr.http.openai import add_model_routes, add_openai_routes
+from asr.http.uploads import FRAMING_BYTES_MAX
+from asr.pipeline.errors import Busy
+
+if TYPE_CHECKING:
+    from asr.actors.house import House
+    from asr.http.settings import HttpSettings
+
+RESTART_S = 10.0  # about what a restart takes: when a client may come back
+
+
+class FrontDesk(QuartTrio):
+    """Quart with bodies that wait for their reader, and connections that end politely."""
+
+    asgi_http_class = LingeringConnection
+    request_class = BoundedRequest
+
+
+class PlainJson(DefaultJSONProvider):
+    """Keys in the order in which we write them, letters as they are."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+
+def create_app(house: House, settings: HttpSettings, *, door: Door | None = None) -> QuartTrio:
+    """The ASGI app for a house; ``door`` is who says that the house is closing."""
+    app = FrontDesk("asr.http.app", static_folder=None)
+    app.json = PlainJson(app)
+    app.url_map.strict_slashes = False
+    app.config.update(
+        MAX_CONTENT_LENGTH=house.receiver.max_bytes + FRAMING_BYTES_MAX,
+        BODY_TIMEOUT=None,  # uploads.py has its own, for each chunk
+        RESPONSE_TIMEOUT=None,  # it would cut long streams; the house has a deadline
+        LINGER_S=settings.linger_s,
+    )
+    release = version("asr-service")
+    house.metrics.describe(version=release, device=house.device, compute_type=house.compute_type)
+    add_error_answers(app)
+    add_doorkeeper(app, door or Door())
+    add_asr_routes(app, house, settings)
+    add_openai_routes(app, house, settings)
+    add_model_routes(app, house)
+    add_health_routes(app, house, version=release)
+    return app
+
+
+def add_doorkeeper(app: QuartTrio, door: Door) -> None:
+    """Note each request's route for the edge, and refuse new work once the house is closing."""
+
+    @app.before_request
+    async def doorkeeper() -> None:
+        if request.url_rule is not None:
+            request.scope.get("state", {})["endpoint"] = request.url_rule.rule
+        if door.closed and request.path not in ALWAYS_OPEN:
+            raise Busy("The server is shutting down; try again later", retry_after_s=RESTART_S)

@@ -1,0 +1,131 @@
+"""One table from errors to answers, and the two envelopes that clients read.
+
+/v1 answers as OpenAI does, everything else with ``{"detail": ...}``. What is not in the table is a
+bug of ours: the client gets the request's id, the log gets the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from quart import Response, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from asr.pipeline.errors import (
+    AsrError,
+    Busy,
+    DeadlineExceeded,
+    EngineRestarted,
+    InvalidRequest,
+    ModelUnavailable,
+    StorageFull,
+    TooLarge,
+    UnknownModel,
+    UnreadableAudio,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from quart_trio import QuartTrio
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_MAX_S = 60  # OpenAI's SDK ignores anything longer
+
+
+class MissingFile(InvalidRequest):
+    """The form has no file; the two dialects answer it with different numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error is to a client; ``retry_after_s`` where it is worth coming back."""
+
+    status: int
+    type: str
+    code: str | None = None
+    retry_after_s: float | None = None
+
+
+FAULTS: Mapping[type[AsrError], Fault] = MappingProxyType(
+    {
+        InvalidRequest: Fault(400, "invalid_request_error"),
+        MissingFile: Fault(400, "invalid_request_error", "missing_file"),
+        UnreadableAudio: Fault(400, "invalid_request_error", "invalid_audio"),
+        # Not 404, which some clients take for "no speech in this file".
+        UnknownModel: Fault(400, "invalid_request_error", "model_not_found"),
+        TooLarge: Fault(413, "invalid_request_error", "file_too_large"),
+        Busy: Fault(503, "server_error", "busy"),
+        EngineRestarted: Fault(503, "server_error", "engine_restarted", retry_after_s=1),
+        ModelUnavailable: Fault(503, "server_error", "model_unavailable", retry_after_s=30),
+        StorageFull: Fault(503, "server_error", "storage_full", retry_after_s=30),
+        DeadlineExceeded: Fault(504, "server_error", "deadline_exceeded"),
+        AsrError: Fault(500, "server_error"),
+    }
+)
+
+# Where /asr's number differs from /v1's.
+ASR_STATUS: Mapping[type[AsrError], int] = MappingProxyType({MissingFile: 422})
+
+
+def add_error_answers(app: QuartTrio) -> None:
+    """Answer every error of every path from the table."""
+    app.register_error_handler(AsrError, answer_asr_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_bug)
+
+
+async def answer_asr_error(error: AsrError) -> Response:
+    """An error that was written for the client."""
+    fault = next(FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS)
+    param = error.param if isinstance(error, InvalidRequest) else None
+    code = error.code if isinstance(error, InvalidRequest) else None
+    status = fault.status if speaks_openai() else ASR_STATUS.get(type(error), fault.status)
+    response = envelope(
+        status, error.message, type=fault.type, param=param, code=code or fault.code
+    )
+    retry_s = error.retry_after_s if isinstance(error, Busy) else fault.retry_after_s
+    if retry_s is not None:
+        seconds = min(RETRY_AFTER_MAX_S, max(1, math.ceil(retry_s)))
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+async def answer_http_error(error: HTTPException) -> Response:
+    """An error of the HTTP layer: no such path, wrong method, a body that never came."""
+    status = HTTPStatus(error.code or 500)
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    message = f"{status.phrase} ({request.method} {request.path})"
+    response = envelope(status, message, type=kind)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+async def answer_bug(error: Exception) -> Response:
+    """Our fault: the client gets the id under which the log has the traceback."""
+    request_id = request.scope.get("state", {}).get("request_id", "none")
+    log.error("request %s failed", request_id, exc_info=error)
+    message = f"The server made an error; its log knows it as {request_id}"
+    return envelope(500, message, type="server_error", code="internal_error")
+
+
+def speaks_openai() -> bool:
+    """Whether this request's path belongs to OpenAI's dialect."""
+    return request.path == "/v1" or request.path.startswith("/v1/")
+
+
+def envelope(
+    status: int, message: str, *, type: str, param: str | None = None, code: str | None = None
+) -> Response:
+    """The JSON answer to an error, in the dialect of the request's path."""
+    error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
+    response = jsonify({"error": error} if speaks_openai() else {"detail": message})
+    response.status_code = status
+    return response

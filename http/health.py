@@ -1,0 +1,65 @@
+"""How the server is: for people, probes, load balancers and Prometheus.
+
+Nothing here waits for an actor, so the answers come while everything else is busy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from quart import Response, jsonify, request
+
+if TYPE_CHECKING:
+    from quart_trio import QuartTrio
+
+    from asr.actors.house import House
+
+# Answered even while the server drains: it is alive, and its last numbers count.
+ALWAYS_OPEN = frozenset({"/health", "/metrics", "/queue-metrics"})
+
+
+def add_health_routes(app: QuartTrio, house: House, *, version: str) -> None:
+    """Serve /, /health, /queue-metrics and /metrics."""
+
+    @app.get("/")
+    async def root() -> Response:
+        about = {"status": "running", "service": "asr-service", "version": version}
+        return jsonify(about | device(house) | {"compute_type": house.compute_type})
+
+    @app.get("/health")
+    async def health() -> Response:
+        healthy = house.broken() is None
+        status = {"status": "healthy" if healthy else "unhealthy"}
+        response = jsonify(status | device(house) | models(house))
+        response.status_code = 200 if healthy else 503
+        return response
+
+    @app.get("/queue-metrics")
+    async def queue_metrics() -> Response:
+        return jsonify(device(house) | models(house) | {"queue": queue(house)})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        body, content_type = house.metrics.render(request.headers.get("Accept", ""))
+        return Response(body, content_type=content_type)
+
+
+def device(house: House) -> dict[str, Any]:
+    """Where the work is done; "simple" is the reference service's word for one process."""
+    return {"device": house.device, "serve_mode": "simple"}
+
+
+def models(house: House) -> dict[str, Any]:
+    """The names of the resident models."""
+    return {"loaded_models": [model.name for model in house.loaded_models()]}
+
+
+def queue(house: House) -> dict[str, int]:
+    """The queue, in the reference service's words."""
+    stats = house.queue_stats()
+    return {
+        "requests_queued": stats.waiting,
+        "requests_in_flight": stats.running,
+        "gpu_concurrency": stats.running_max,
+        "max_queue_size": stats.waiting_max,
+    }

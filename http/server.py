@@ -1,0 +1,85 @@
+"""The front desk from opening to closing time: sockets, hypercorn, and the drain."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import hypercorn.trio
+import trio
+
+from asr.http.app import create_app
+from asr.http.door import Door
+from asr.http.edge import Edge
+from asr.http.guards import GuardedConfig, install_guards
+
+if TYPE_CHECKING:
+    from hypercorn.typing import ASGIFramework
+
+    from asr.actors.house import House
+    from asr.http.settings import HttpSettings
+
+BACKLOG = 1024  # hypercorn's 100 makes a burst of 500 clients wait twice as long
+CUT_S = 2.0  # from the end of the drain until what still runs is cancelled
+
+
+async def serve(
+    house: House,
+    settings: HttpSettings,
+    *,
+    stop: trio.Event,
+    drain_s: float,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until ``stop``, then let accepted requests finish for ``drain_s``.
+
+    ``started`` gives the URLs that are really listened on. While it drains, the sockets stay open
+    and new requests hear 503. OSError if an address cannot be had.
+    """
+    install_guards()
+    door = Door()
+    edge = Edge(create_app(house, settings, door=door), door=door, metrics=house.metrics)
+    listeners = await open_listeners(settings)
+    await hypercorn.trio.serve(
+        cast("ASGIFramework", edge),
+        hypercorn_config(settings, listeners),
+        shutdown_trigger=partial(drain, door, stop=stop, drain_s=drain_s),
+        task_status=task_status,
+        mode="asgi",
+    )
+
+
+async def drain(door: Door, *, stop: trio.Event, drain_s: float) -> None:
+    """Wait for ``stop``, take no new requests, and give those inside their time."""
+    await stop.wait()
+    door.close()
+    with trio.move_on_after(drain_s):
+        await door.wait_empty()
+
+
+async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:
+    """Sockets whose connections end by themselves when their peer vanishes without a word."""
+    listeners = await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=BACKLOG)
+    for listener in listeners:
+        listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux only; in milliseconds
+            timeout_ms = round(settings.write_timeout_s * 1000)
+            listener.socket.setsockopt(socket.IPPROTO_TCP, option, timeout_ms)
+    return listeners
+
+
+def hypercorn_config(settings: HttpSettings, listeners: list[trio.SocketListener]) -> GuardedConfig:
+    """Hypercorn takes over the sockets; its read timeout stays off, as it also cuts who waits."""
+    config = GuardedConfig()
+    config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]
+    config.backlog = BACKLOG
+    config.write_timeout_s = settings.write_timeout_s
+    config.keep_alive_timeout = settings.keep_alive_s
+    config.graceful_timeout = CUT_S
+    config.alpn_protocols = ["http/1.1"]
+    config.include_server_header = False
+    config.accesslog = None  # the edge logs, also what is cancelled
+    config.errorlog = logging.getLogger("hypercorn.error")
+    return config
