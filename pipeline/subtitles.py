@@ -21,7 +21,8 @@ def running_text(transcript: Transcript, *, speakers: bool = False) -> str:
     """All of it on one line, as OpenAI answers; a line for each segment once speakers are asked."""
     if speakers:
         return text(transcript, speakers=True)
-    return f"{transcript.text}\n" if transcript.text else ""
+    line = _one_line(transcript.text)
+    return f"{line}\n" if line else ""
 
 
 def srt(transcript: Transcript, *, speakers: bool = False) -> str:
@@ -67,13 +68,17 @@ def _cues(transcript: Transcript, *, mark: str, speakers: bool) -> Iterable[str]
 
 
 def _line(segment: Segment, *, speakers: bool) -> str:
-    """A segment's text on one line: a blank line inside it would end a cue."""
-    line = " ".join(segment.text.splitlines()).strip()
+    line = _one_line(segment.text)
     return f"[{segment.speaker}] {line}" if speakers and segment.speaker else line
 
 
+def _one_line(text: str) -> str:
+    """Text without line breaks: a blank line would end a cue, any a row."""
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.replace("\t", " ").splitlines()).strip()
+    return _one_line(text.replace("\t", " "))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:

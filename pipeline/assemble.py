@@ -1,0 +1,56 @@
+"""Hypotheses to a transcript: in order of time, within the audio, and without silence."""
+
+from collections.abc import Iterable, Iterator
+
+from asr.pipeline.fallback import is_silence
+from asr.pipeline.types import Hypothesis, Piece, Segment, Task, Transcript
+
+
+def assemble(
+    hypotheses: Iterable[Hypothesis],
+    *,
+    language: str,
+    task: Task,
+    duration_s: float,
+    warnings: Iterable[str] = (),
+) -> Transcript:
+    """The transcript of an audio of ``duration_s``, from hypotheses in any order.
+
+    Starts and ends never run backwards, and no text is lost to that: segments overlap instead.
+    """
+    segments: list[Segment] = []
+    start_s = end_s = 0.0
+    for hypothesis in sorted(hypotheses, key=lambda heard: heard.window.start_s):
+        for piece in _shown(hypothesis, duration_s):
+            start_s, end_s = max(piece.start_s, start_s), max(piece.end_s, end_s)
+            segments.append(_segment(piece, hypothesis, start_s=start_s, end_s=end_s))
+    return Transcript(language, task, duration_s, tuple(segments), tuple(warnings))
+
+
+def _shown(hypothesis: Hypothesis, duration_s: float) -> Iterator[Piece]:
+    """The pieces with text and length, cut where the window ends.
+
+    What starts past that was said of the silence that fills the window up: nobody spoke it.
+    """
+    if is_silence(hypothesis):
+        return
+    window = hypothesis.window
+    earliest_s, latest_s = max(0.0, window.start_s), min(window.end_s, duration_s)
+    for piece in hypothesis.pieces:
+        start_s, end_s = max(piece.start_s, earliest_s), min(piece.end_s, latest_s)
+        if end_s > start_s and piece.text.strip():
+            yield Piece(start_s, end_s, piece.text, piece.tokens)
+
+
+def _segment(piece: Piece, hypothesis: Hypothesis, *, start_s: float, end_s: float) -> Segment:
+    return Segment(
+        start_s,
+        end_s,
+        piece.text,
+        piece.tokens,
+        window_start_s=hypothesis.window.start_s,
+        temperature=hypothesis.temperature,
+        avg_logprob=hypothesis.avg_logprob,
+        no_speech_prob=hypothesis.no_speech_prob,
+        compression_ratio=hypothesis.compression_ratio,
+    )

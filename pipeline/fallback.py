@@ -1,0 +1,21 @@
+"""Is a hypothesis worth believing? OpenAI's own tests and thresholds, as mlx_whisper has them."""
+
+from asr.pipeline.types import Hypothesis
+
+REPETITIVE_COMPRESSION_RATIO = 2.4
+UNSURE_AVG_LOGPROB = -1.0
+SILENT_NO_SPEECH_PROB = 0.6
+
+
+def needs_another_try(hypothesis: Hypothesis) -> bool:
+    """Repetitive or unsure, and not silence: to be decoded again at a higher temperature."""
+    repetitive = hypothesis.compression_ratio > REPETITIVE_COMPRESSION_RATIO
+    unsure = hypothesis.avg_logprob < UNSURE_AVG_LOGPROB
+    silent = hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
+    return (repetitive or unsure) and not silent
+
+
+def is_silence(hypothesis: Hypothesis) -> bool:
+    """The model held it to be no speech and was unsure of its own words: they are not shown."""
+    silent = hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
+    return silent and hypothesis.avg_logprob <= UNSURE_AVG_LOGPROB

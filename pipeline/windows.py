@@ -1,0 +1,48 @@
+"""Spans of speech to windows: what the model sees at once, never more than 30 s, never nothing."""
+
+from collections.abc import Iterable, Iterator
+
+from asr.pipeline.audio import SAMPLE_RATE, Audio
+from asr.pipeline.fallback import is_silence
+from asr.pipeline.types import Hypothesis, Span, Window
+
+REST_S = 0.5  # less than this is neither progress nor worth another look
+
+
+def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = 30.0) -> tuple[Window, ...]:
+    """Pack spans, in order of time, into windows from a first span's start to a last one's end.
+
+    Greedy, as whispermlx merges: a span that would make the window too long begins the next. Spans
+    are cut at the end of the audio, and those longer than a window into pieces.
+    """
+    windows: list[Window] = []
+    for span in _pieces(audio, spans, longest_s=longest_s):
+        if windows and span.end_s - windows[-1].start_s <= longest_s:
+            windows[-1] = Window(audio, windows[-1].start_s, span.end_s)
+        else:
+            windows.append(Window(audio, span.start_s, span.end_s))
+    return tuple(windows)
+
+
+def rest_of(hypothesis: Hypothesis) -> Window | None:
+    """The part of the window that the model left unheard, to be decoded next; None if it is small.
+
+    None also when the model hardly moved on, or heard silence: looking again would show the same.
+    """
+    if is_silence(hypothesis):
+        return None
+    window, heard_until_s = hypothesis.window, hypothesis.heard_until_s
+    moved = heard_until_s - window.start_s > REST_S
+    left = window.end_s - heard_until_s > REST_S
+    return Window(window.audio, heard_until_s, window.end_s) if moved and left else None
+
+
+def _pieces(audio: Audio, spans: Iterable[Span], *, longest_s: float) -> Iterator[Span]:
+    """The spans within the audio, each of a sample at least and of ``longest_s`` at most."""
+    for span in spans:
+        start_s, end_s = max(0.0, span.start_s), min(span.end_s, audio.duration_s)
+        while end_s - start_s > longest_s:
+            yield Span(start_s, start_s + longest_s)
+            start_s += longest_s
+        if end_s - start_s >= 1 / SAMPLE_RATE:
+            yield Span(start_s, end_s)
