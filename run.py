@@ -1,1 +1,118 @@
-"""placeholder"""
+"""The composition root: reads the environment once, builds what was asked for, and runs it.
+
+``python run.py`` and the console script ``asr-service`` are both this file.
+"""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Imports inside functions: --help and --version answer before anything heavy is loaded, and each
+# command loads only its own rooms.
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from asr.actors.house import House
+    from asr.pipeline.models import ModelStore
+    from asr.settings import Settings
+
+# How soon the event loop gets the interpreter back from a thread that computes in Python. With the
+# default of 5 ms, a few such turns in a row already show in the latency of /health.
+SWITCH_INTERVAL_S = 0.001
+
+# What a drain may take past its own time before the process is ended from outside: cutting off
+# what still runs, and the actors' way out.
+SHUTDOWN_SLACK_S = 15.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    from asr.terminal.arguments import parse
+
+    arguments = parse(argv)
+
+    from asr.settings import Settings, SettingsError
+    from asr.terminal.exits import USAGE, complain, exit_code
+    from asr.terminal.logs import log_to_stderr
+
+    try:
+        settings = Settings.from_environ(os.environ, Path(__file__).resolve().with_name(".env"))
+    except SettingsError as error:
+        complain(*error.problems)
+        return USAGE
+    log_to_stderr(settings.log.level if arguments.command == "serve" else "warning")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        return run(arguments, settings)
+    except BaseException as error:
+        return exit_code(error)
+
+
+def run(arguments: Namespace, settings: "Settings") -> int:
+    """The command's exit code, or what went wrong as an exception."""
+    commands = {"serve": serve, "transcribe": transcribe, "models": models}
+    return commands[arguments.command](arguments, settings)
+
+
+def serve(_arguments: Namespace, settings: "Settings") -> int:
+    """The server, until a signal ends it."""
+    import trio
+
+    from asr.http.server import serve as front
+    from asr.terminal.serve import serve_house
+
+    drain_s = settings.house.drain_s
+    work = partial(
+        serve_house,
+        open_the_house(settings),
+        partial(front, settings=settings.http, drain_s=drain_s),
+        patience_s=drain_s + SHUTDOWN_SLACK_S,
+    )
+    return trio.run(work)
+
+
+def transcribe(arguments: Namespace, settings: "Settings") -> int:
+    """The same house without a front desk."""
+    import trio
+
+    from asr.terminal.signals import interruptible
+    from asr.terminal.transcribe import job, transcribe_files
+
+    asked = job(arguments)
+    at_once = settings.house.gpu_concurrency
+    work = partial(transcribe_files, open_the_house(settings), asked, at_once=at_once)
+    return trio.run(partial(interruptible, work))
+
+
+def models(_arguments: Namespace, settings: "Settings") -> int:
+    """The table of models."""
+    from asr.terminal.models import show_models
+
+    return show_models(model_store(settings), host=settings.http.host, port=settings.http.port)
+
+
+def model_store(settings: "Settings") -> "ModelStore":
+    """Where models come from; the default one depends on what will run it."""
+    from asr.pipeline.models import ModelStore
+    from asr.pipeline.whisper import device
+
+    return ModelStore(settings.models, accelerated=device() != "cpu")
+
+
+def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
+    """All actors, ready to be opened."""
+    from asr.actors.house import open_house
+    from asr.actors.metrics import Metrics
+    from asr.pipeline.whisper import WhisperEngine
+
+    engine = partial(WhisperEngine, settings.engine)
+    store = model_store(settings)
+    return open_house(settings.house, engine=engine, models=store, metrics=Metrics())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,7 +14,9 @@ def hostless(lock: str) -> str:
     """The same lock without addresses; stripping twice changes nothing."""
     lock = re.sub(r'registry = "https?://[^"]*"', 'registry = "wheels"', lock)
     lock = re.sub(r'url = "https?://[^"]*/([^"/]+)"', r'path = "\1"', lock)
-    own = re.compile(r"^\[package\.metadata\]\n.*?(?=^\[\[package\]\]|\Z)", re.MULTILINE | re.DOTALL)
+    own = re.compile(
+        r"^\[package\.metadata\]\n.*?(?=^\[\[package\]\]|\Z)", re.MULTILINE | re.DOTALL
+    )
     return own.sub("", lock)
 
 

@@ -24,8 +24,9 @@ async def watch_signals(
     """
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
-        first(await anext(signals))
+        number = await anext(signals)
         _end_after(patience_s)
+        first(number)
         # The receiver stays open: without it the second signal would mean what it means by
         # default, which for SIGINT is a traceback.
         os._exit(end_by_signal(await anext(signals)))

@@ -100,13 +100,18 @@ async def _one(house: House, file: Path, options: Options, bars: Progress) -> Ou
     """What becomes of one file."""
     bar = bars.add_task(file.name, total=None)
     try:
-        if not file.is_file():
+        if not _is_file(file):
             return UnreadableAudio("there is no such file")
         return await house.transcribe(file, options, notify=partial(_move, bars, bar))
     except AsrError as error:
         return error
     finally:
         bars.remove_task(bar)
+
+
+def _is_file(file: Path) -> bool:
+    """Asked here and not in a thread: one look at a local folder is cheaper than a thread."""
+    return file.is_file()
 
 
 def _move(bars: Progress, bar: TaskID, progress: types.Progress) -> None:

@@ -1,0 +1,53 @@
+"""The table of models: what may be asked for, where it comes from, and what a server holds."""
+
+import http.client
+import json
+import urllib.request
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from asr.pipeline.models import ModelInfo, ModelStore
+from asr.terminal.exits import DONE
+
+ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
+
+
+def show_models(store: ModelStore, *, host: str, port: int) -> int:
+    """Print the table; a server that runs at this address is asked what it has loaded."""
+    Console().print(table(store, loaded(host, port)))
+    return DONE
+
+
+def table(store: ModelStore, loaded: frozenset[str]) -> Table:
+    """One row a model; the default one is marked with a star."""
+    rows = Table("model", "from", "where", "size", "state", box=None)
+    for model in store.catalogue():
+        star = " *" if model.name == store.default else ""
+        rows.add_row(
+            model.name + star,
+            model.origin,
+            model.location,
+            decimal(model.bytes) if model.bytes is not None else "",
+            state(model, loaded),
+        )
+    return rows
+
+
+def state(model: ModelInfo, loaded: frozenset[str]) -> str:
+    """How near a model is to answering."""
+    if model.name in loaded:
+        return "loaded"
+    return "on disk" if model.on_disk else "fetched at first use"
+
+
+def loaded(host: str, port: int) -> frozenset[str]:
+    """The models in the memory of the server at this address; none if there is no server."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://{name}:{port}/health", timeout=ASK_S) as answer:
+            return frozenset(map(str, json.load(answer)["loaded_models"]))
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return frozenset()

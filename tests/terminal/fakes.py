@@ -1,0 +1,73 @@
+"""A house without actors: it transcribes by a table, in the order that a test picks."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import trio
+
+from asr.actors.house import House
+from asr.pipeline.errors import UnknownModel
+from asr.pipeline.types import Options, Progress, Segment, Transcript
+
+
+def said(text: str, *, warnings: tuple[str, ...] = ()) -> Transcript:
+    """A transcript of one second with one segment."""
+    segment = Segment(0.0, 1.0, " " + text, (), 0.0, 0.0, -0.1, 0.0, 1.0)
+    return Transcript("en", "transcribe", 1.0, (segment,), warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeModels:
+    """Knows one model."""
+
+    preload: str | None = "base"
+    default: str = "base"
+
+    def resolve(self, name: str | None) -> str:
+        if name not in (None, "base"):
+            raise UnknownModel(str(name))
+        return "base"
+
+
+@dataclass(slots=True)
+class FakeHouse:
+    """Answers by file name; a name in ``gates`` waits until its event is set."""
+
+    answers: dict[str, Transcript | Exception] = field(default_factory=dict)
+    gates: dict[str, trio.Event] = field(default_factory=dict)
+    preloading: trio.Event | None = None
+    models: FakeModels = FakeModels()
+    device: str = "cpu"
+    compute_type: str = "float32"
+    events: list[str] = field(default_factory=list)
+    asked: list[Options] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[House]:
+        self.events.append("open")
+        try:
+            yield cast("House", self)
+        finally:
+            self.events.append("closed")
+
+    async def preload(self, name: str) -> None:
+        self.events.append(f"preload {name}")
+        if self.preloading is not None:
+            await self.preloading.wait()
+
+    async def transcribe(
+        self, path: Path, options: Options, *, notify: Callable[[Progress], None]
+    ) -> Transcript:
+        self.events.append(f"start {path.name}")
+        self.asked.append(options)
+        notify(Progress(0.5, 1.0))
+        if path.name in self.gates:
+            await self.gates[path.name].wait()
+        self.events.append(f"end {path.name}")
+        answer = self.answers[path.name]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -1,0 +1,20 @@
+import pytest
+
+from asr import __version__
+from asr.terminal.arguments import parse
+
+
+def test_no_command_means_serve() -> None:
+    assert parse([]) == parse(["serve"])
+
+
+def test_transcribe_without_a_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["transcribe"])
+    assert (ended.value.code, "FILE" in capsys.readouterr().err) == (2, True)
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"asr-service {__version__}\n")

@@ -1,0 +1,52 @@
+import errno
+import socket
+
+import pytest
+import trio
+
+from asr.pipeline.errors import ModelUnavailable, UnknownModel
+from asr.terminal.exits import exit_code
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (UnknownModel("x"), 2, "asr-service: The model 'x' does not exist\n"),
+        (ModelUnavailable("offline"), 69, "asr-service: offline\n"),
+        (
+            OSError(errno.EADDRNOTAVAIL, "no such address"),
+            69,
+            "asr-service: cannot listen on the address in HOST and PORT: no such address\n",
+        ),
+        (
+            socket.gaierror(-2, "no such name"),
+            69,
+            "asr-service: cannot listen on the address in HOST and PORT: no such name\n",
+        ),
+    ],
+)
+def test_what_an_operator_can_mend_is_said_in_one_line(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = BaseExceptionGroup("actors", [BaseExceptionGroup("front", [error])])
+    assert (exit_code(group), capsys.readouterr().err) == (code, said)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("bug"), PermissionError(errno.EACCES, "denied", "/a/file")]
+)
+def test_anything_else_is_ours_and_is_logged_with_its_traceback(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert exit_code(error) == 70
+    assert [record.exc_info and record.exc_info[1] for record in caplog.records] == [error]
+
+
+async def test_a_port_that_is_taken_is_recognised() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+    async with listener:
+        with pytest.raises(OSError, match=str(errno.EADDRINUSE)) as caught:
+            await trio.open_tcp_listeners(port, host="127.0.0.1")
+    assert exit_code(caught.value) == 69

@@ -1,0 +1,83 @@
+import os
+import signal
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from asr.actors.house import House
+from asr.pipeline.errors import ModelUnavailable
+from asr.terminal.serve import ready, serve_house
+from tests.terminal.fakes import FakeHouse, FakeModels
+
+LONG_S = 3600.0
+
+
+async def front(
+    house: House, *, stop: trio.Event, task_status: trio.TaskStatus[list[str]], events: list[str]
+) -> None:
+    """A front desk that drains at once."""
+    events.append("front opens")
+    task_status.started(["http://127.0.0.1:9001"])
+    await stop.wait()
+    events.append("front drained")
+
+
+async def test_it_serves_once_the_model_is_there_and_closes_in_reverse(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    house = FakeHouse(preloading=trio.Event())
+    desk = partial(front, events=house.events)
+    codes: list[int] = []
+
+    async def run() -> None:
+        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await wait_all_tasks_blocked()
+        assert (house.events, capsys.readouterr().out) == (["open", "preload base"], "")
+        assert house.preloading is not None
+        house.preloading.set()
+        await wait_all_tasks_blocked()
+        assert capsys.readouterr().out.startswith("Ready on http://127.0.0.1:9001 with model base")
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert codes == [0]
+    assert house.events == ["open", "preload base", "front opens", "front drained", "closed"]
+
+
+async def test_a_signal_while_the_model_loads_ends_it_without_opening() -> None:
+    house = FakeHouse(preloading=trio.Event())
+    codes: list[int] = []
+
+    async def run() -> None:
+        desk = partial(front, events=house.events)
+        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await wait_all_tasks_blocked()
+        os.kill(os.getpid(), signal.SIGINT)
+    assert (codes, house.events) == ([0], ["open", "preload base", "closed"])
+
+
+async def test_a_model_that_cannot_be_had_means_no_service() -> None:
+    class Offline(FakeHouse):
+        async def preload(self, name: str) -> None:
+            raise ModelUnavailable("offline")
+
+    house = Offline()
+    desk = partial(front, events=house.events)
+    with pytest.RaisesGroup(ModelUnavailable, flatten_subgroups=True):
+        await serve_house(house.opened(), desk, patience_s=LONG_S)
+    assert house.events == ["open", "closed"]
+
+
+def test_the_ready_line_says_where_with_what_and_on_what() -> None:
+    house = FakeHouse(models=FakeModels(preload=None))
+    assert ready(house, ["http://127.0.0.1:1", "http://[::1]:1"]) == (  # type: ignore[arg-type]
+        "Ready on http://127.0.0.1:1 and http://[::1]:1 with model base, which loads at its first "
+        "use, on cpu in float32.\n"
+        "Try: curl -F audio_file=@speech.mp3 'http://127.0.0.1:1/asr?output=txt'\n"
+    )
