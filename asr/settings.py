@@ -181,8 +181,9 @@ def _convert(setting: Declared, text: str) -> Any:
     kind, allowed = setting.kind, RANGES.get(setting.env, Range())
     if get_origin(kind) is tuple:
         return tuple(_home(part.strip()) for part in text.split(",") if part.strip())
-    number = kind in (int, float)
-    bounded = Annotated[kind, Field(ge=allowed.least, le=allowed.most)] if number else kind
+    bounded: Any = kind
+    if kind in (int, float):
+        bounded = Annotated[kind, Field(ge=allowed.least, le=allowed.most)]
     checked = TypeAdapter[Any](bounded, config=ConfigDict(allow_inf_nan=False))
     try:
         if get_origin(kind) is Mapping:

@@ -1,6 +1,7 @@
 import os
 import signal
 from functools import partial
+from typing import cast
 
 import pytest
 import trio
@@ -75,8 +76,8 @@ async def test_a_model_that_cannot_be_had_means_no_service() -> None:
 
 
 def test_the_ready_line_says_where_with_what_and_on_what() -> None:
-    house = FakeHouse(models=FakeModels(preload=None))
-    assert ready(house, ["http://127.0.0.1:1", "http://[::1]:1"]) == (  # type: ignore[arg-type]
+    house = cast("House", FakeHouse(models=FakeModels(preload=None)))
+    assert ready(house, ["http://127.0.0.1:1", "http://[::1]:1"]) == (
         "Ready on http://127.0.0.1:1 and http://[::1]:1 with model base, which loads at its first "
         "use, on cpu in float32.\n"
         "Try: curl -F audio_file=@speech.mp3 'http://127.0.0.1:1/asr?output=txt'\n"
