@@ -1,0 +1,74 @@
+"""Keeps one task alive, and knows when to stop trying: then the process ends, and what started it
+is the next supervisor. No other file catches an error that it does not expect.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+log = logging.getLogger(__name__)
+
+
+class Startable(Protocol):
+    """A task as ``nursery.start`` wants it, all arguments but the last already given."""
+
+    async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How many crashes are an accident: ``most`` in any ``within_s``; one more is hopeless."""
+
+    most: int = 3
+    within_s: float = 300.0  # a model takes up to a minute to load, and crashes again after that
+    pause_s: float = 1.0  # lets the system take back what the crash left behind
+
+
+@dataclass(slots=True)
+class FirstStart:
+    """Passes on the first started(); after a restart nobody waits for it any more."""
+
+    waiting: trio.TaskStatus[None]
+    seen: bool = False
+
+    def started(self, value: None = None) -> None:
+        if not self.seen:
+            self.seen = True
+            self.waiting.started(value)
+
+
+def _ignore(_name: str) -> None:
+    """Nobody counts."""
+
+
+async def supervise(
+    name: str,
+    start: Startable,
+    *,
+    restarts: Restarts = Restarts(),
+    on_restart: Callable[[str], None] = _ignore,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a task, and again each time it crashes, until crashes come too fast: then raise.
+
+    A first start that fails is raised at once: that is a human's mistake, not an accident.
+    """
+    first = FirstStart(task_status)
+    crashes: deque[float] = deque()
+    while True:
+        try:
+            await start(task_status=first)
+            return
+        except Exception:  # a cancellation is a BaseException and passes
+            crashes.append(trio.current_time())
+            while crashes[-1] - crashes[0] > restarts.within_s:
+                crashes.popleft()
+            if not first.seen or len(crashes) > restarts.most:
+                raise
+            log.exception("%s crashed; restart %d of %d", name, len(crashes), restarts.most)
+        on_restart(name)
+        await trio.sleep(restarts.pause_s)

@@ -1,0 +1,98 @@
+import logging
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from asr.actors.supervisor import Restarts, supervise
+from tests.fakes import pass_time
+
+
+class Broken(Exception):
+    """What the tasks of these tests die of."""
+
+
+class Task:
+    """Starts, lives for ``lives_s`` and crashes; the last of its lives ends well."""
+
+    def __init__(self, *lives_s: float) -> None:
+        self.starts: list[float] = []
+        self._lives_s = lives_s
+
+    async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None:
+        self.starts.append(trio.current_time())
+        task_status.started()
+        life_s = self._lives_s[len(self.starts) - 1]
+        await pass_time(life_s)
+        if len(self.starts) < len(self._lives_s):
+            raise Broken
+
+
+async def test_a_crashed_task_is_run_again_after_a_pause_and_counted(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = Task(5, 10, 1)
+    restarted: list[str] = []
+    began = trio.current_time()
+    restarts = Restarts(most=3, within_s=300, pause_s=2)
+    await supervise("gpu", task, restarts=restarts, on_restart=restarted.append)
+    # crashes at 5 and 17, each followed by 2 s of pause
+    assert [at - began for at in task.starts] == [0, 7, 19]
+    assert restarted == ["gpu", "gpu"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "gpu crashed; restart 1 of 3",
+        "gpu crashed; restart 2 of 3",
+    ]
+
+
+async def test_crashes_that_come_too_fast_are_hopeless(autojump_clock: MockClock) -> None:
+    task = Task(1, 1, 1, 1)
+    with pytest.raises(Broken):
+        await supervise("gpu", task, restarts=Restarts(most=2, within_s=30, pause_s=1))
+    assert len(task.starts) == 3
+
+
+async def test_rare_crashes_never_exhaust_it(autojump_clock: MockClock) -> None:
+    task = Task(*[39.0] * 11)  # with the pause ten crashes, 40 s apart
+    await supervise("gpu", task, restarts=Restarts(most=1, within_s=30, pause_s=1))
+    assert len(task.starts) == 11
+
+
+async def test_a_first_start_that_fails_is_raised_at_once(autojump_clock: MockClock) -> None:
+    starts: list[float] = []
+
+    async def start(*, task_status: trio.TaskStatus[None]) -> None:
+        starts.append(trio.current_time())
+        raise Broken
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(Broken):
+            await nursery.start(partial(supervise, "gpu", start))
+    assert len(starts) == 1
+
+
+async def test_the_starter_hears_of_the_first_start_only(autojump_clock: MockClock) -> None:
+    task = Task(1, 1)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(supervise, "gpu", task))
+        assert len(task.starts) == 1
+    assert len(task.starts) == 2
+
+
+async def test_a_cancellation_is_not_a_crash(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = Task(100, 1)
+    with trio.move_on_after(50):
+        await supervise("gpu", task)
+    assert len(task.starts) == 1
+    assert caplog.record_tuples == []
+
+
+async def test_a_restart_is_logged_with_its_cause(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await supervise("gpu", Task(1, 1))
+    (record,) = caplog.records
+    assert (record.levelno, record.exc_info and record.exc_info[0]) == (logging.ERROR, Broken)

@@ -1,0 +1,114 @@
+"""The one place with real threads: so no mock clock here, it would not see them."""
+
+import threading
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from asr.actors.thread import lent_thread, open_thread
+
+
+async def test_every_call_runs_on_the_same_named_thread() -> None:
+    seen: set[str] = set()
+    async with open_thread("gpu") as in_thread, trio.open_nursery() as callers:
+        for _ in range(20):
+            callers.start_soon(in_thread, lambda: seen.add(threading.current_thread().name))
+    assert seen == {"gpu_0"}
+
+
+async def test_results_and_errors_travel_and_an_error_does_not_end_the_thread() -> None:
+    async with open_thread("gpu") as in_thread:
+        before = await in_thread(threading.get_ident)
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(divmod, 7, 0)
+        assert await in_thread(divmod, 7, 2) == (3, 1)
+        assert await in_thread(threading.get_ident) == before
+
+
+async def test_the_thread_ends_with_the_context() -> None:
+    async with open_thread("gpu") as in_thread:
+        thread = await in_thread(threading.current_thread)
+    assert not thread.is_alive()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        await in_thread(threading.get_ident)
+
+
+async def test_a_running_call_is_waited_for_even_under_cancellation() -> None:
+    record: list[str] = []
+    running, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        running.set()
+        go_on.wait(10)
+        record.append("work done")
+
+    async with open_thread("gpu") as in_thread, trio.open_nursery() as caller:
+        caller.start_soon(in_thread, work)
+        await trio.to_thread.run_sync(running.wait, 10)
+        caller.cancel_scope.cancel()
+        await _let_everybody_see_that()
+        record.append("cancelled")
+        go_on.set()
+    assert record == ["cancelled", "work done"]
+
+
+async def test_a_caller_who_leaves_before_its_turn_is_never_run() -> None:
+    record: list[str] = []
+    running, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        running.set()
+        go_on.wait(10)
+        record.append("first")
+
+    async with open_thread("gpu") as in_thread, trio.open_nursery() as first:
+        first.start_soon(in_thread, work)
+        await trio.to_thread.run_sync(running.wait, 10)
+        async with trio.open_nursery() as second:
+            second.start_soon(in_thread, record.append, "second")
+            await wait_all_tasks_blocked()
+            second.cancel_scope.cancel()
+        go_on.set()
+    assert record == ["first"]
+
+
+async def test_leaving_the_context_by_an_error_raises_that_error_alone() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with open_thread("gpu") as in_thread:
+            await in_thread(divmod, 1, 0)
+
+
+async def test_a_call_in_a_shielded_clean_up_still_runs() -> None:
+    with trio.CancelScope() as scope:
+        async with open_thread("gpu") as in_thread:
+            scope.cancel()
+            with trio.CancelScope(shield=True):
+                assert await in_thread(divmod, 7, 2) == (3, 1)
+
+
+async def test_a_lent_thread_takes_one_call_at_a_time() -> None:
+    inside = threading.Semaphore(1)
+
+    def work() -> bool:
+        alone = inside.acquire(blocking=False)
+        threading.Event().wait(0.001)
+        if alone:
+            inside.release()
+        return alone
+
+    alone: list[bool] = []
+    in_thread = lent_thread()
+
+    async def call() -> None:
+        alone.append(await in_thread(work))
+
+    async with trio.open_nursery() as callers:
+        for _ in range(10):
+            callers.start_soon(call)
+    assert alone == [True] * 10
+
+
+async def _let_everybody_see_that() -> None:
+    with trio.CancelScope(shield=True):
+        await wait_all_tasks_blocked()
