@@ -18,7 +18,7 @@ async def queue(nursery: trio.Nursery) -> Queue:
 
 
 class Visits:
-    """Callers who hold their place until the test lets them go, and what they did in which order."""
+    """Callers who hold their place until they are told to leave; their turns are on record."""
 
     def __init__(self, queue: Queue, nursery: trio.Nursery) -> None:
         self.record: list[str] = []

@@ -1,0 +1,57 @@
+"""The byte budget of all uploads in flight. Plain arithmetic: no await, no disk."""
+
+from asr.pipeline.errors import Busy, TooLarge
+
+# When another upload will have ended is anybody's guess; these are moments of a fast network.
+RETRY_AFTER_S = 5.0
+
+
+class Budget:
+    """What uploads may claim: ``each_max`` bytes each, ``all_max`` together, of ``uploads_max``.
+
+    An upload claims what it declared, and what it holds once that is more.
+    """
+
+    def __init__(self, *, each_max: int, all_max: int, uploads_max: int) -> None:
+        self.each_max = each_max
+        self._all_max = all_max
+        self._uploads_max = uploads_max
+        self._claims: dict[object, int] = {}
+
+    @property
+    def uploads(self) -> int:
+        return len(self._claims)
+
+    @property
+    def bytes(self) -> int:
+        return sum(self._claims.values())
+
+    def open(self, upload: object, declared: int) -> None:
+        """Enter an upload, or raise TooLarge or Busy and forget it."""
+        if self.uploads >= self._uploads_max:
+            raise Busy("Too many uploads at once; try again later", retry_after_s=RETRY_AFTER_S)
+        self._check(upload, declared)
+        self._claims[upload] = declared
+
+    def grow(self, upload: object, size: int) -> None:
+        """Let an upload hold ``size`` bytes, or raise TooLarge or Busy and let it be as it was."""
+        if size > self._claims[upload]:
+            self._check(upload, size)
+            self._claims[upload] = size
+
+    def close(self, upload: object) -> None:
+        self._claims.pop(upload, None)
+
+    def _check(self, upload: object, size: int) -> None:
+        if size > self.each_max:
+            raise TooLarge(
+                f"File too large: Maximum content size limit ({self.each_max} bytes) exceeded",
+                param="file",
+                code="file_too_large",
+            )
+        if self.bytes - self._claims.get(upload, 0) + size > self._all_max:
+            raise Busy(
+                "The uploads in flight hold all the space that is set aside for them;"
+                " try again later",
+                retry_after_s=RETRY_AFTER_S,
+            )
