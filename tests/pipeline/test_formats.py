@@ -55,8 +55,8 @@ SHAPES: dict[str, Callable[[Transcript], dict[str, Any]]] = {
     "asr-listed.json": partial(asr_json, listed=True),
     "openai.json": openai_json,
     "verbose.json": verbose_json,
-    "verbose-words.json": partial(verbose_json, granularities=("word",)),
-    "verbose-both.json": partial(verbose_json, granularities=("segment", "word")),
+    "verbose-words.json": lambda said: verbose_json(said, ("word",)),
+    "verbose-both.json": lambda said: verbose_json(said, ("segment", "word")),
 }
 
 FILES: dict[str, Callable[[Transcript], str]] = {

@@ -53,4 +53,4 @@ def test_languages_are_those_of_the_model_in_its_order() -> None:
 
     assert list(NAMES.items()) == list(LANGUAGES.items())
     names = {name: code for code, name in LANGUAGES.items()}
-    assert names | OTHER_NAMES == TO_LANGUAGE_CODE
+    assert {**names, **OTHER_NAMES} == TO_LANGUAGE_CODE
