@@ -95,8 +95,11 @@ class PlainHttp1(H11Protocol):
 
 def install_guards() -> None:
     """Make hypercorn use the guarded classes; doing it again changes nothing."""
-    hypercorn.trio.run.TCPServer = GuardedConnection  # type: ignore[misc]
-    hypercorn.protocol.H11Protocol = PlainHttp1  # type: ignore[misc]
+    for module, name, guarded in (
+        (hypercorn.trio.run, "TCPServer", GuardedConnection),
+        (hypercorn.protocol, "H11Protocol", PlainHttp1),
+    ):
+        setattr(module, name, guarded)
 
 
 def first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
 
     from asr.actors.house import House
+    from asr.http.edge import App
     from asr.http.settings import HttpSettings
 
 BACKLOG = 1024  # hypercorn's 100 makes a burst of 500 clients wait twice as long
@@ -40,7 +41,8 @@ async def serve(
     """
     install_guards()
     door = Door()
-    edge = Edge(create_app(house, settings, door=door), door=door, metrics=house.metrics)
+    app = cast("App", create_app(house, settings, door=door))
+    edge = Edge(app, door=door, metrics=house.metrics)
     listeners = await open_listeners(settings)
     await hypercorn.trio.serve(
         cast("ASGIFramework", edge),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from asr.pipeline.formats import verbose_json
@@ -25,11 +26,12 @@ def transcript_events(transcript: Transcript) -> str:
 
 
 def deltas_of(transcript: Transcript) -> list[str]:
-    """Pieces of text that joined are the transcript's text."""
-    texts = [segment.text for segment in transcript.segments if segment.text.strip()]
-    if texts:
-        texts[0], texts[-1] = texts[0].lstrip(), texts[-1].rstrip()
-    return texts
+    """The segments' shares of the transcript's text: joined, they are exactly that."""
+    texts = [segment.text for segment in transcript.segments]
+    whole = "".join(texts)
+    first, last = len(whole) - len(whole.lstrip()), len(whole.rstrip())
+    bounds = pairwise([0, *accumulate(map(len, texts))])
+    return [text for start, stop in bounds if (text := whole[max(start, first) : min(stop, last)])]
 
 
 def event(kind: str, **values: Any) -> str:

@@ -1,0 +1,56 @@
+"""A fake house, and the front desk before it: in memory, or on a real socket."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from asr.http.app import create_app
+from asr.http.server import serve
+from asr.http.settings import HttpSettings
+from tests.http.fakes import FakeHouse, FakeReceiver, as_house
+from tests.http.wire import Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from quart.typing import TestClientProtocol
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> FakeHouse:
+    return FakeHouse(FakeReceiver(tmp_path))
+
+
+@pytest.fixture
+def settings() -> HttpSettings:
+    return HttpSettings(
+        port=0, write_timeout_s=0.3, linger_s=0.3, keep_alive_s=0.3, body_chunk_timeout_s=20
+    )
+
+
+@pytest.fixture
+def client(house: FakeHouse, settings: HttpSettings) -> TestClientProtocol:
+    return create_app(as_house(house), settings).test_client()
+
+
+@pytest.fixture
+async def server(
+    house: FakeHouse, settings: HttpSettings, nursery: trio.Nursery
+) -> AsyncIterator[Server]:
+    stop, gone = trio.Event(), trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
+        await serve(as_house(house), settings, stop=stop, drain_s=2, task_status=task_status)
+        gone.set()
+
+    urls: list[str] = await nursery.start(partial(run))
+    yield Server(urls[0], stop, gone)
+    house.release()
+    stop.set()
+    with trio.fail_after(10):
+        await gone.wait()

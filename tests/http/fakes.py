@@ -1,0 +1,175 @@
+"""A house without actors: its work is a gate that the test opens, its answer a value."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from asr.actors.metrics import Metrics
+from asr.actors.queue import QueueStats
+from asr.pipeline.engine import LoadedModel
+from asr.pipeline.errors import TooLarge, UnknownModel
+from asr.pipeline.models import ModelInfo
+from asr.pipeline.types import Options, Segment, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from asr.actors.house import House
+
+
+def segment(start_s: float, end_s: float, text: str) -> Segment:
+    return Segment(
+        start_s=start_s,
+        end_s=end_s,
+        text=text,
+        tokens=(50364, 2425),
+        window_start_s=0.0,
+        temperature=0.0,
+        avg_logprob=-0.25,
+        no_speech_prob=0.01,
+        compression_ratio=1.1,
+    )
+
+
+HELLO = Transcript(
+    language="en",
+    task="transcribe",
+    duration_s=3.5,
+    segments=(segment(0.0, 1.5, " Hello there,"), segment(1.5, 3.5, " general.")),
+)
+
+
+@dataclass
+class FakeSpool:
+    path: Path
+    bytes_max: int
+    free: trio.Event
+    size: int = 0
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        await self.free.wait()
+        self.size += len(data)
+        if self.size > self.bytes_max:
+            raise TooLarge("File too large", param="file")
+        with self.path.open("ab") as file:
+            file.write(data)
+
+    async def finish(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+@dataclass
+class FakeReceiver:
+    """Spools into a folder, one upload a file; ``hold()`` keeps the disk busy."""
+
+    folder: Path
+    max_bytes: int = 1_000_000
+    uploads: int = 0
+
+    def __post_init__(self) -> None:
+        self._free = trio.Event()
+        self._free.set()
+
+    def hold(self) -> None:
+        self._free = trio.Event()
+
+    def release(self) -> None:
+        self._free.set()
+
+    @asynccontextmanager
+    async def open(self, *, declared_bytes: int | None = None) -> AsyncIterator[FakeSpool]:
+        if declared_bytes is not None and declared_bytes > self.max_bytes:
+            raise TooLarge("File too large. Maximum content size limit", param="file")
+        self.uploads += 1
+        path = self.folder / f"{self.uploads}.spool"
+        path.touch()
+        try:
+            yield FakeSpool(path, self.max_bytes, self._free)
+        finally:
+            path.unlink()
+
+
+@dataclass
+class FakeModels:
+    names: tuple[str, ...] = ("base", "org/name")
+
+    def catalogue(self) -> tuple[ModelInfo, ...]:
+        return tuple(ModelInfo(name, "embedded", "", None) for name in self.names)
+
+    def resolve(self, name: str | None) -> str:
+        if name is None or name == "whisper-1":
+            return self.names[0]
+        if name not in self.names:
+            raise UnknownModel(name, self.names)
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the house heard: the bytes of the file, and the words beside it."""
+
+    audio: bytes
+    options: Options
+    raw: bool
+
+
+@dataclass
+class FakeHouse:
+    """Answers ``answer``, or raises it; ``hold()`` keeps every request busy until ``release()``."""
+
+    receiver: FakeReceiver
+    answer: Transcript | Exception = HELLO
+    refusal: Exception | None = None
+    why_broken: str | None = None
+    models: FakeModels = field(default_factory=FakeModels)
+    metrics: Metrics = field(default_factory=Metrics)
+    asked: list[Asked] = field(default_factory=list)
+    running: int = 0
+    device: str = "cpu"
+    compute_type: str = "float32"
+
+    def __post_init__(self) -> None:
+        self._free = trio.Event()
+        self._free.set()
+
+    def hold(self) -> None:
+        self._free = trio.Event()
+
+    def release(self) -> None:
+        self._free.set()
+
+    def queue_stats(self) -> QueueStats:
+        return QueueStats(waiting=0, running=self.running, running_max=8, waiting_max=32)
+
+    def loaded_models(self) -> tuple[LoadedModel, ...]:
+        return (LoadedModel("base", 145_000_000),)
+
+    def broken(self) -> str | None:
+        return self.why_broken
+
+    def refuse_if_full(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    async def transcribe(
+        self, source: Path, options: Options, *, client: str = "", raw: bool = False
+    ) -> Transcript:
+        self.asked.append(Asked(source.read_bytes(), options, raw))
+        self.running += 1
+        try:
+            await self._free.wait()
+        finally:
+            self.running -= 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def as_house(fake: FakeHouse) -> House:
+    """The fake in the eyes of the type checker."""
+    return cast("House", fake)

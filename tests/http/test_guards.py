@@ -1,0 +1,183 @@
+"""One bad connection hurts no other: each pattern here ends the stock server."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+
+from tests.http.fakes import HELLO, segment
+from tests.http.wire import FORM_TYPE, asr_form, post, read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.http.fakes import FakeHouse
+    from tests.http.wire import Server
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+CHUNKED = b"POST /none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+CLOSING = b"POST /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabcdef"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+H2C = (
+    b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
+)
+KILLERS = {
+    "an upgrade with a byte too much": (UPGRADE + b"x", b""),
+    "a bad chunk after an early answer": (CHUNKED, b"zz\r\n"),
+    "more bytes than announced": (CLOSING, b"ghi"),
+    "http/2 by prior knowledge": (PREFACE, b"\x00\x00\x05\x00\x01\x00\x00\x00\x01hello"),
+    "http/2 by upgrade": (H2C, PREFACE),
+    "a pipelined request and gone": (CHUNKED + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
+    "garbage": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\r\n\r\n"),
+}
+
+
+async def attack(server: Server, first: bytes, second: bytes) -> None:
+    """Two pieces with a moment for the server in between, then a hang-up."""
+    with suppress(trio.BrokenResourceError):
+        async with await server.connect() as stream:
+            await stream.send_all(first)
+            with trio.move_on_after(0.02):
+                await stream.receive_some()
+            await stream.send_all(second)
+            with trio.move_on_after(0.02):
+                await stream.receive_some()
+
+
+@pytest.mark.parametrize("pattern", KILLERS)
+async def test_the_server_outlives(server: Server, pattern: str) -> None:
+    async with trio.open_nursery() as attackers:
+        for _ in range(30):
+            attackers.start_soon(attack, server, *KILLERS[pattern])
+    assert await server.healthy()
+
+
+async def test_an_upgrade_to_http2_is_answered_in_http1(server: Server) -> None:
+    answer = await server.say(H2C.replace(b"Upgrade, ", b"close, Upgrade, "))
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def mutations(seed: int, count: int) -> Iterator[tuple[bytes, bytes]]:
+    """Requests of every kind with a few bytes changed, cut, doubled, or split in two."""
+    chance = random.Random(seed)
+    seeds = [
+        *(UPGRADE + b"\x81\x85abcdhello", CHUNKED + b"0\r\n\r\n", CLOSING, PREFACE, H2C),
+        *(post("/asr", asr_form()), b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2),
+    ]
+    for _ in range(count):
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(data))
+            change = chance.randrange(3)
+            if change == 0:
+                data[at] = chance.randrange(256)
+            elif change == 1:
+                del data[at : at + chance.randrange(1, 20)]
+            else:
+                data[at:at] = data[at : at + chance.randrange(1, 20)]
+        cut = chance.randrange(len(data) + 1)
+        yield bytes(data[:cut]), bytes(data[cut:])
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+async def settled(files: int, tasks: int) -> bool:
+    """Whether what the connections used is given back, within ten keep-alive times."""
+    for _ in range(60):
+        if open_files() <= files and trio.lowlevel.current_statistics().tasks_living <= tasks:
+            return True
+        await trio.sleep(0.05)
+    return False
+
+
+async def test_700_mutated_connections_leave_nothing_behind(server: Server) -> None:
+    assert await server.healthy()
+    await trio.sleep(0.5)  # the health check's own connection has to idle out
+    files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
+    at_once = trio.CapacityLimiter(20)
+
+    async def one(first: bytes, second: bytes) -> None:
+        async with at_once:
+            await attack(server, first, second)
+
+    async with trio.open_nursery() as attackers:
+        for first, second in mutations(seed=20261122, count=700):
+            attackers.start_soon(one, first, second)
+    assert await settled(files, tasks)
+    assert await server.healthy()
+
+
+async def test_an_idle_connection_is_closed_after_its_first_request(server: Server) -> None:
+    answer = await server.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", within_s=3)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
+    assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
+
+
+async def test_a_connection_serves_many_requests(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answers = [await client.post("/asr", content=b"x") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 422]
+
+
+async def stall(server: Server) -> trio.SocketStream:
+    """A client that asks for a large answer and does not read it."""
+    stream = await server.connect()
+    await stream.send_all(post("/asr?output=txt", asr_form()))
+    return stream
+
+
+@pytest.fixture
+def long_answer(house: FakeHouse) -> int:
+    """The length of an answer that no socket buffer holds."""
+    house.answer = replace(HELLO, segments=(segment(0, 1, "x" * 30_000_000),))
+    return 30_000_000
+
+
+async def test_a_client_that_does_not_read_is_cut_off(server: Server, long_answer: int) -> None:
+    async with await stall(server) as stream:
+        await trio.sleep(1.5)
+        with trio.fail_after(5):
+            assert len(await read_all(stream)) < long_answer
+
+
+async def test_a_client_that_does_not_read_holds_up_no_shutdown(
+    server: Server, long_answer: int
+) -> None:
+    async with await stall(server):
+        await trio.sleep(0.1)
+        server.stop.set()
+        with trio.fail_after(5):
+            await server.gone.wait()
+
+
+async def test_a_slow_reader_gets_all_of_a_long_answer(server: Server, long_answer: int) -> None:
+    async with await stall(server) as stream:
+        heard = 0
+        with trio.fail_after(20):
+            while heard < long_answer:
+                heard += len(await stream.receive_some(4_000_000))
+                await trio.sleep(0.05)
+    assert heard > long_answer
+
+
+async def test_an_early_answer_is_heard_over_the_rest_of_the_upload(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        headers = {"Content-Type": FORM_TYPE}
+        answer = await client.post("/none", content=bytes(20_000_000), headers=headers)
+    assert answer.status_code == 404

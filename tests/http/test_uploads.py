@@ -1,0 +1,224 @@
+"""Forms arrive in any pieces, go to disk as they are, and are refused by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from asr.http.errors import MissingFile
+from asr.http.uploads import FIELD_BYTES_MAX, Form, declared_bytes
+from asr.pipeline.errors import InvalidRequest
+from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from quart.typing import TestClientProtocol
+
+    from tests.http.fakes import FakeHouse
+    from tests.http.wire import Server
+
+HEADERS = {"Content-Type": FORM_TYPE}
+
+
+def parse(chunks: Iterable[bytes]) -> tuple[bytes, str, list[tuple[str, str]]]:
+    parser = Form(BOUNDARY.encode(), "file")
+    audio = b"".join(bytes(piece) for chunk in chunks for piece in parser.feed(chunk))
+    fields = parser.finish()
+    return audio, parser.file_name, fields
+
+
+def part(disposition: str, value: bytes = b"x") -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n"
+    return head.encode() + value + b"\r\n"
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+FILE = part('form-data; name="file"; filename="a.wav"', AUDIO)
+
+
+def test_a_form_reads_the_same_however_it_is_split() -> None:
+    body = form({"language": "de", "prompt": "Grüße"})
+    whole = (AUDIO, "talk.mp3", [("language", "de"), ("prompt", "Grüße")])
+    assert parse([body]) == whole
+    assert parse(bytes([byte]) for byte in body) == whole
+    for cut in range(1, len(body)):
+        assert parse([body[:cut], body[cut:]]) == whole
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        'form-data; name="file"; filename="a.wav"',
+        'form-data; name="file"',
+        "form-data; name=file; filename*=UTF-8''a.wav",
+        'Form-Data; name="file"; filename=""',
+    ],
+)
+def test_the_file_is_known_by_its_field_name(disposition: str) -> None:
+    audio, _, fields = parse([part(disposition, AUDIO) + END])
+    assert (audio, fields) == (AUDIO, [])
+
+
+def test_an_epilogue_means_nothing() -> None:
+    assert parse([FILE + END, FILE, b"junk"]) == (AUDIO, "a.wav", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (END, "The form has no file; send it in the field 'file'"),
+        (part('form-data; name="task"') + END, "The form has no file; send it in the field 'file'"),
+        (FILE + FILE + END, "The form has more than one file"),
+        (FILE, "The multipart body ends before its last boundary"),
+        (b"", "The multipart body ends before its last boundary"),
+        (b"junk" * 20, "The multipart body is malformed"),
+        (FILE + part('form-data; name="n"') * 32 + END, "The form has more than 32 parts"),
+        (part('form-data; name="n"', b"\xff") + FILE + END, "n is not UTF-8 text"),
+        (
+            part('form-data; name="n"', b"x" * FIELD_BYTES_MAX) + FILE + END,
+            "The form's fields have more than 65536 bytes",
+        ),
+        (
+            part('form-data; name="f"; filename="a"') + END,
+            "Unknown file field 'f'; the file goes into 'file'",
+        ),
+    ],
+)
+def test_a_form_is_refused_by_name(body: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse([body])
+    assert caught.value.message == message
+
+
+def test_a_form_that_is_too_rich_is_refused_before_its_end() -> None:
+    with pytest.raises(InvalidRequest, match="more than 32 parts"):
+        Form(BOUNDARY.encode(), "file").feed(part('form-data; name="n"') * 33)
+
+
+def test_a_form_without_its_file_is_its_own_kind_of_error() -> None:
+    with pytest.raises(MissingFile):
+        parse([END])
+
+
+@pytest.mark.parametrize(
+    ("content_length", "declared"),
+    [(None, None), (10, 10), (1_000_100, 1_000_000), (3_000_000, 3_000_000)],
+)
+def test_the_form_around_a_file_does_not_count(
+    content_length: int | None, declared: int | None
+) -> None:
+    assert declared_bytes(content_length, 1_000_000) == declared
+
+
+async def test_the_house_gets_the_very_bytes_and_the_spool_is_emptied(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    answer = await client.post("/v1/audio/transcriptions", data=form(), headers=HEADERS)
+    assert answer.status_code == 200
+    assert [asked.audio for asked in house.asked] == [AUDIO]
+    assert list(house.receiver.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "multipart/form-data"}])
+async def test_a_body_that_is_no_form_has_no_file(
+    client: TestClientProtocol, headers: dict[str, str]
+) -> None:
+    answer = await client.post("/asr", data=AUDIO, headers=headers)
+    assert answer.status_code == 422
+
+
+async def test_an_empty_file_is_not_audio(client: TestClientProtocol) -> None:
+    answer = await client.post("/asr", data=asr_form(audio=b""), headers=HEADERS)
+    assert answer.status_code == 400
+    assert await answer.get_json() == {"detail": "failed to decode audio: the file is empty"}
+
+
+@pytest.mark.parametrize("pause_s", [19, 21])
+async def test_an_upload_may_pause_for_20_s_but_not_longer(
+    client: TestClientProtocol, autojump_clock: trio.testing.MockClock, pause_s: float
+) -> None:
+    body = asr_form()
+    async with client.request("/asr", method="POST", headers=HEADERS) as connection:
+        await connection.send(body[:300])
+        await trio.sleep(pause_s)
+        await connection.send(body[300:])
+        await connection.send_complete()
+    answer = await connection.as_response()
+    assert answer.status_code == (200 if pause_s < 20 else 408)
+
+
+async def test_an_upload_that_drips_is_ended(
+    client: TestClientProtocol, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with client.request("/asr", method="POST", headers=HEADERS) as connection:
+        for byte in asr_form()[:125]:  # 15 s each: the 1800 s are over before the last ones
+            await connection.send(bytes([byte]))
+            await trio.sleep(15)
+        await connection.send_complete()
+    answer = await connection.as_response()
+    assert answer.status_code == 408
+
+
+async def test_an_announced_upload_is_refused_before_its_body(server: Server) -> None:
+    head = post("/asr", b"", "X: y").replace(b"Content-Length: 0", b"Content-Length: 99000000000")
+    answer = await server.say(head)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"File too large" in answer
+
+
+async def test_a_chunked_upload_is_refused_as_soon_as_it_is_too_large(server: Server) -> None:
+    start = asr_form()[:200]
+    answer = await server.say(
+        post("/asr", b"", "Transfer-Encoding: chunked", "Connection: close")
+        + b"c8\r\n"
+        + start
+        + b"\r\n"
+        + (b"8000\r\n" + bytes(0x8000) + b"\r\n") * 70  # 2.3 MB where 1 MB is allowed, no end
+    )
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"File too large" in answer
+
+
+async def test_a_client_that_leaves_in_its_upload_leaves_nothing(
+    server: Server, house: FakeHouse
+) -> None:
+    async with await server.connect() as stream:
+        await stream.send_all(post("/asr", asr_form())[:400])
+        await until(lambda: len(list(house.receiver.folder.iterdir())) == 1)
+    await until(lambda: not list(house.receiver.folder.iterdir()))
+    assert house.asked == []
+
+
+async def test_a_client_that_leaves_while_it_waits_is_noticed(
+    server: Server, house: FakeHouse
+) -> None:
+    house.hold()
+    async with await server.connect() as stream:
+        await stream.send_all(post("/asr", asr_form()))
+        await until(lambda: house.running == 1)
+    await until(lambda: house.running == 0)
+    await until(lambda: not list(house.receiver.folder.iterdir()))
+
+
+@pytest.fixture
+def roomy(house: FakeHouse) -> FakeHouse:
+    house.receiver.max_bytes = 500_000_000
+    return house
+
+
+async def test_the_sender_is_held_back_while_the_disk_is_busy(
+    roomy: FakeHouse, server: Server, house: FakeHouse
+) -> None:
+    house.receiver.hold()
+    body = post("/asr", asr_form(audio=bytes(60_000_000)))
+    sent = 0
+    async with await server.connect() as stream:
+        with trio.move_on_after(1):
+            for start in range(0, len(body), 65_536):
+                await stream.send_all(body[start : start + 65_536])
+                sent += 65_536
+    house.receiver.release()
+    assert sent < 20_000_000  # socket buffers on both sides, and a dozen chunks

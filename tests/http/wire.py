@@ -1,0 +1,90 @@
+"""What goes over the wire: multipart bodies, raw requests, and a server's address."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AUDIO = b"RIFF\r\n--not a boundary\r\n\x00\xff" * 40
+BOUNDARY = "the-boundary"
+FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def form(
+    fields: Mapping[str, str | list[str]] | None = None,
+    *,
+    file_field: str = "file",
+    audio: bytes = AUDIO,
+    name: str = "talk.mp3",
+) -> bytes:
+    """A form of BOUNDARY with the fields, then a file, as a well-kept client writes it."""
+    files = {file_field: (name, audio)}
+    headers = {"Content-Type": FORM_TYPE}
+    request = httpx.Request(
+        "POST", "http://x/", data=dict(fields or {}), files=files, headers=headers
+    )
+    return request.read()
+
+
+def asr_form(fields: Mapping[str, str | list[str]] | None = None, **more: object) -> bytes:
+    return form(fields, file_field="audio_file", **more)  # type: ignore[arg-type]
+
+
+def post(path: str, body: bytes, *headers: str) -> bytes:
+    """A raw request for a form."""
+    length = (
+        [] if any("Transfer" in header for header in headers) else [f"Content-Length: {len(body)}"]
+    )
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {FORM_TYPE}", *length, *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running front desk; ``stop`` asks it to end, ``gone`` says that it has."""
+
+    url: str
+    stop: trio.Event
+    gone: trio.Event
+
+    async def connect(self) -> trio.SocketStream:
+        parts = urlsplit(self.url)
+        assert parts.hostname
+        assert parts.port
+        return await trio.open_tcp_stream(parts.hostname, parts.port)
+
+    async def say(self, data: bytes, *, within_s: float = 5) -> bytes:
+        """Send raw bytes; all that comes back until the server closes the connection."""
+        async with await self.connect() as stream:
+            with trio.fail_after(within_s):
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(data)
+                return await read_all(stream)
+
+    async def healthy(self) -> bool:
+        async with httpx.AsyncClient(base_url=self.url) as client:
+            return (await client.get("/health")).status_code == 200
+
+
+async def read_all(stream: trio.SocketStream) -> bytes:
+    """What the server sends until it closes, however it does that."""
+    heard = bytearray()
+    with suppress(trio.BrokenResourceError):
+        async for data in stream:
+            heard += data
+    return bytes(heard)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait on the real clock until it holds: there is a socket between us and the server."""
+    with trio.fail_after(5):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)
