@@ -3,6 +3,7 @@
 ``python run.py`` and the console script ``asr-service`` are both this file.
 """
 
+import logging
 import os
 import sys
 from argparse import Namespace
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from asr.actors.house import House
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # How soon the event loop gets the interpreter back from a thread that computes in Python. With the
 # default of 5 ms, a few such turns in a row already show in the latency of /health.
@@ -97,18 +100,20 @@ def models(_arguments: Namespace, settings: "Settings") -> int:
 
 def model_store(settings: "Settings") -> "ModelStore":
     """Where models come from; the default one depends on what will run it."""
+    from asr.pipeline.device import pick_device
     from asr.pipeline.models import ModelStore
-    from asr.pipeline.whisper import device
 
-    return ModelStore(settings.models, accelerated=device() != "cpu")
+    return ModelStore(settings.models, accelerated=pick_device(settings.engine.device) != "cpu")
 
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
     """All actors, ready to be opened."""
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
+    from asr.blas import preload_blas
     from asr.pipeline.whisper import WhisperEngine
 
+    log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
     engine = partial(WhisperEngine, settings.engine)
     store = model_store(settings)
     return open_house(settings.house, engine=engine, models=store, metrics=Metrics())

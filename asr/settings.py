@@ -84,7 +84,7 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Self:
         """Settings from the environment, which wins, and a ``.env`` file; or SettingsError."""
         file, problems = _read(dotenv) if dotenv else ({}, [])
-        problems += [_unknown(name, str(dotenv)) for name in file.keys() - names()]
+        problems += [_unknown(name, str(dotenv)) for name in sorted(file.keys() - names())]
         ours = {name for name in environ if name.startswith("ASR_")}
         problems += [_unknown(name, "the environment") for name in sorted(ours - names())]
         given = _given(file) | _given(environ)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from asr.actors.house import House
 from asr.pipeline import types
-from asr.pipeline.errors import AsrError, InvalidRequest, UnreadableAudio
+from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.pipeline.formats import CLASSIC, asr_json
 from asr.pipeline.languages import canonical_language
 from asr.pipeline.types import Options, Transcript
@@ -101,7 +101,7 @@ async def _one(house: House, file: Path, options: Options, bars: Progress) -> Ou
     bar = bars.add_task(file.name, total=None)
     try:
         if not _is_file(file):
-            return UnreadableAudio("there is no such file")
+            return InvalidRequest("there is no such file")
         return await house.transcribe(file, options, notify=partial(_move, bars, bar))
     except AsrError as error:
         return error

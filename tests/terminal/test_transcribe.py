@@ -78,7 +78,7 @@ async def test_a_file_that_fails_is_named_and_the_others_are_done(
     assert capsys.readouterr() == (
         "one\nthree\n",
         f"{b}: The engine was restarted while it worked on this request; send it again\n"
-        f"{missing}: failed to decode audio: there is no such file\n"
+        f"{missing}: there is no such file\n"
         f"{c}: warning: no words\n",
     )
 
