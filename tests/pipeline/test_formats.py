@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asr.pipeline.formats import CLASSIC, OPENAI, WRAPPED, asr_json, openai_json, verbose_json
+from asr.pipeline.formats import (
+    CLASSIC,
+    OPENAI,
+    WRAPPED,
+    Granularity,
+    asr_json,
+    openai_json,
+    verbose_json,
+)
 from asr.pipeline.types import Segment, Transcript, Word
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ HARD = Transcript(
     ),
     warnings=("hotwords were put before the prompt",),
 )
+WORD: tuple[Granularity, ...] = ("word",)
 EMPTY = Transcript("en", "transcribe", 0.0, ())
 
 SHAPES: dict[str, Callable[[Transcript], dict[str, Any]]] = {
@@ -55,7 +64,7 @@ SHAPES: dict[str, Callable[[Transcript], dict[str, Any]]] = {
     "asr-listed.json": partial(asr_json, listed=True),
     "openai.json": openai_json,
     "verbose.json": verbose_json,
-    "verbose-words.json": lambda said: verbose_json(said, ("word",)),
+    "verbose-words.json": lambda said: verbose_json(said, WORD),
     "verbose-both.json": lambda said: verbose_json(said, ("segment", "word")),
 }
 

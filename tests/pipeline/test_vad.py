@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -56,6 +56,7 @@ def whispermlx_spans(audio: Audio) -> list[float]:
     own = load_vad_model("cpu")._segmentation
     whole = Inference(own.model, step=1.0, pre_aggregation_hook=own.pre_aggregation_hook)
     waveform = torch.from_numpy(audio.read(0.0, audio.duration_s)).unsqueeze(0)
+    frames: Any = whole.slide(waveform, 16_000, None)
     speech = Binarize(onset=0.5, offset=0.363, max_duration=30.0)(
         whole.slide(waveform, 16_000, None)
     )

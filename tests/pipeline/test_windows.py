@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.pipeline.audio import Audio
@@ -75,6 +75,8 @@ def test_windows_cover_all_speech_in_order_and_none_is_empty_or_too_long(
 
 
 @pytest.mark.real
+@pytest.mark.filterwarnings("ignore:(?s).*torchcodec is not installed:UserWarning")
+@settings(deadline=None)  # the first import of whispermlx takes seconds
 @given(speech(longest_s=30.0))
 def test_windows_are_whispermlxs_merged_chunks(spans: list[Span]) -> None:
     from whispermlx.diarize import Segment
