@@ -22,7 +22,15 @@ HEADERS = {"Content-Type": FORM_TYPE, "Accept": "application/json"}
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 
-SRT = "1\n00:00:00,000 --> 00:00:01,500\nHello there,\n\n2\n00:00:01,500 --> 00:00:03,500\ngeneral.\n\n"
+SRT = """1
+00:00:00,000 --> 00:00:01,500
+Hello there,
+
+2
+00:00:01,500 --> 00:00:03,500
+general.
+
+"""
 
 
 @pytest.mark.parametrize(

@@ -102,12 +102,13 @@ async def test_a_bug_shows_its_id_and_nothing_else(
         ("GET", "/v1/readyz", 404, "Not Found (GET /v1/readyz)"),
         ("GET", "/v1/test", 404, "Not Found (GET /v1/test)"),
         ("GET", PATH, 405, f"Method Not Allowed (GET {PATH})"),
+        ("PUT", PATH, 405, f"Method Not Allowed (PUT {PATH})"),
     ],
 )
 async def test_an_address_of_v1_that_is_wrong_has_the_envelope(
     client: TestClientProtocol, method: str, path: str, status: int, message: str
 ) -> None:
-    answer = await client.open(path, method=method)
+    answer = await (client.get(path) if method == "GET" else client.put(path))
     error = {"message": message, "type": BAD, "param": None, "code": None}
     assert answer.status_code == status
     assert await answer.get_json() == {"error": error}

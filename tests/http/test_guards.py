@@ -12,8 +12,9 @@ import httpx
 import pytest
 import trio
 
+from tests.fakes import pass_time
 from tests.http.fakes import HELLO, segment
-from tests.http.wire import FORM_TYPE, asr_form, post, read_all
+from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,13 +100,11 @@ async def settled(files: int, tasks: int) -> bool:
     for _ in range(60):
         if open_files() <= files and trio.lowlevel.current_statistics().tasks_living <= tasks:
             return True
-        await trio.sleep(0.05)
+        await pass_time(0.05)
     return False
 
 
 async def test_700_mutated_connections_leave_nothing_behind(server: Server) -> None:
-    assert await server.healthy()
-    await trio.sleep(0.5)  # the health check's own connection has to idle out
     files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
     at_once = trio.CapacityLimiter(20)
 
@@ -149,18 +148,20 @@ def long_answer(house: FakeHouse) -> int:
     return 30_000_000
 
 
-async def test_a_client_that_does_not_read_is_cut_off(server: Server, long_answer: int) -> None:
+async def test_a_client_that_does_not_read_is_cut_off(
+    server: Server, house: FakeHouse, long_answer: int
+) -> None:
     async with await stall(server) as stream:
-        await trio.sleep(1.5)
+        await until(lambda: len(counted(house)) == 1)
         with trio.fail_after(5):
             assert len(await read_all(stream)) < long_answer
 
 
 async def test_a_client_that_does_not_read_holds_up_no_shutdown(
-    server: Server, long_answer: int
+    server: Server, house: FakeHouse, long_answer: int
 ) -> None:
     async with await stall(server):
-        await trio.sleep(0.1)
+        await until(lambda: len(house.asked) == 1)
         server.stop.set()
         with trio.fail_after(5):
             await server.gone.wait()
@@ -172,7 +173,7 @@ async def test_a_slow_reader_gets_all_of_a_long_answer(server: Server, long_answ
         with trio.fail_after(20):
             while heard < long_answer:
                 heard += len(await stream.receive_some(4_000_000))
-                await trio.sleep(0.05)
+                await pass_time(0.05)
     assert heard > long_answer
 
 

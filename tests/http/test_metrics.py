@@ -65,7 +65,8 @@ def test_what_the_rooms_say_is_told() -> None:
         'whisperx_model_evictions_total{model="base"} 1.0',
         "whisperx_audio_duration_seconds_sum 90.0",
         "whisperx_audio_size_megabytes_sum 2.5",
-        'whisperx_service_info{compute_type="float32",device="cpu",serve_mode="simple",version="1"} 1.0',
+        'whisperx_service_info{compute_type="float32",device="cpu",'
+        'serve_mode="simple",version="1"} 1.0',
         "asr_queue_wait_seconds_sum 0.5",
         'asr_stage_seconds_sum{stage="decode"} 2.0',
         "asr_batch_rows_sum 4.0",
@@ -82,7 +83,9 @@ def test_what_is_watched_is_read_at_each_scrape() -> None:
     metrics.watch_memory(lambda: Memory(active=5, cached=6, peak=7))
     metrics.watch_uploads(lambda: ReceiverStats(3, 4))
     waiting[0] = 9
-    assert lines(metrics, "asr_queue", "asr_upload", "whisperx_a", "whisperx_l", "whisperx_v") == [
+    assert lines(
+        metrics, "asr_queue_d", "asr_upload", "whisperx_act", "whisperx_l", "whisperx_v"
+    ) == [
         "whisperx_active_transcriptions 2.0",
         "whisperx_loaded_models 2.0",
         "whisperx_vram_allocated_bytes 5.0",

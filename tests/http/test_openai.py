@@ -55,7 +55,10 @@ async def test_the_answer_has_the_wanted_format(
 async def test_verbose_json_has_only_the_granularities_asked_for(
     client: TestClientProtocol, house: FakeHouse, asked: list[str], keys: set[str]
 ) -> None:
-    fields = {"response_format": "verbose_json", "timestamp_granularities[]": asked}
+    fields: dict[str, str | list[str]] = {
+        "response_format": "verbose_json",
+        "timestamp_granularities[]": asked,
+    }
     answer = await client.post(PATH, data=form(fields), headers=HEADERS)
     assert {"words", "segments"} & set(await answer.get_json()) == keys
     assert house.asked[0].options.words == ("word" in asked)
@@ -137,9 +140,8 @@ def test_the_deltas_of_any_transcript_make_its_text(texts: tuple[str, ...]) -> N
 async def test_the_models_and_their_usual_names_are_listed(client: TestClientProtocol) -> None:
     answer = await (await client.get("/v1/models")).get_json()
     assert answer["object"] == "list"
-    assert {"whisper-1", "gpt-4o-transcribe", "base", "org/name"} <= {
-        m["id"] for m in answer["data"]
-    }
+    names = {model["id"] for model in answer["data"]}
+    assert {"whisper-1", "gpt-4o-transcribe", "base", "org/name"} <= names
     assert answer["data"][-1] == {
         "id": "org/name",
         "object": "model",

@@ -12,19 +12,13 @@ import trio
 
 from asr.http.door import Door
 from asr.http.edge import request_id
-from tests.http.wire import FORM_TYPE, asr_form, post, until
+from tests.http.wire import FORM_TYPE, asr_form, counted, post, until
 
 if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
 
 HEADERS = {"Content-Type": FORM_TYPE}
-
-
-def counted(house: FakeHouse) -> list[str]:
-    """The lines of the request counter, without the probes."""
-    lines = house.metrics.render()[0].decode().splitlines()
-    return [line for line in lines if line.startswith("whisperx_requests_total{")]
 
 
 async def test_the_drain_lets_accepted_requests_finish_and_refuses_new_ones(
@@ -90,6 +84,7 @@ async def test_a_request_leaves_one_line_in_the_log_with_its_id(
         async with httpx.AsyncClient(base_url=server.url) as client:
             path = "/v1/models/a%0Ab?secret=1"
             answer = await client.get(path, headers={"X-Request-Id": "my-id.1"})
+        await until(lambda: len(caplog.messages) > 0)
     lines = [record.getMessage() for record in caplog.records if record.name == "asr.http.edge"]
     assert answer.headers["X-Request-Id"] == "my-id.1"
     assert len(lines) == 1

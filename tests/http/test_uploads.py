@@ -10,6 +10,7 @@ import trio
 from asr.http.errors import MissingFile
 from asr.http.uploads import FIELD_BYTES_MAX, Form, declared_bytes
 from asr.pipeline.errors import InvalidRequest
+from tests.fakes import pass_time
 from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, until
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ async def test_an_upload_may_pause_for_20_s_but_not_longer(
     body = asr_form()
     async with client.request("/asr", method="POST", headers=HEADERS) as connection:
         await connection.send(body[:300])
-        await trio.sleep(pause_s)
+        await pass_time(pause_s)
         await connection.send(body[300:])
         await connection.send_complete()
     answer = await connection.as_response()
@@ -156,7 +157,7 @@ async def test_an_upload_that_drips_is_ended(
     async with client.request("/asr", method="POST", headers=HEADERS) as connection:
         for byte in asr_form()[:125]:  # 15 s each: the 1800 s are over before the last ones
             await connection.send(bytes([byte]))
-            await trio.sleep(15)
+            await pass_time(15)
         await connection.send_complete()
     answer = await connection.as_response()
     assert answer.status_code == 408

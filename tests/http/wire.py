@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import trio
+import trio.testing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tests.http.fakes import FakeHouse
 
 AUDIO = b"RIFF\r\n--not a boundary\r\n\x00\xff" * 40
 BOUNDARY = "the-boundary"
@@ -83,8 +86,14 @@ async def read_all(stream: trio.SocketStream) -> bytes:
     return bytes(heard)
 
 
+def counted(house: FakeHouse) -> list[str]:
+    """The lines of the request counter: a request is counted when all of it is over."""
+    lines = house.metrics.render()[0].decode().splitlines()
+    return [line for line in lines if line.startswith("whisperx_requests_total{")]
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait on the real clock until it holds: there is a socket between us and the server."""
     with trio.fail_after(5):
-        while not condition():  # noqa: ASYNC110
-            await trio.sleep(0.01)
+        while not condition():
+            await trio.testing.wait_all_tasks_blocked(0.01)
