@@ -57,9 +57,7 @@ def whispermlx_spans(audio: Audio) -> list[float]:
     whole = Inference(own.model, step=1.0, pre_aggregation_hook=own.pre_aggregation_hook)
     waveform = torch.from_numpy(audio.read(0.0, audio.duration_s)).unsqueeze(0)
     frames: Any = whole.slide(waveform, 16_000, None)
-    speech = Binarize(onset=0.5, offset=0.363, max_duration=30.0)(
-        whole.slide(waveform, 16_000, None)
-    )
+    speech = Binarize(onset=0.5, offset=0.363, max_duration=30.0)(frames)
     return [time for s in speech.get_timeline() for time in (s.start, min(s.end, audio.duration_s))]
 
 
