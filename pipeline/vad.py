@@ -32,8 +32,8 @@ class SpeechFinder:
     """The voice activity network, to be used from one thread.
 
     It sees 5 s at a time, every ``step_s`` seconds, and its answers are averaged. whispermlx takes
-    steps of 0.5 s; 1.0 costs half as much. On 124 s of English (67 s of speech, much of it met twice
-    at other offsets) it moved boundaries by up to 50 ms, one by 100 ms, and saw one short pause more.
+    steps of 0.5 s; 1.0 costs half as much. On 124 s of English (67 s, most of it met twice at other
+    offsets) it moved boundaries by up to 50 ms, one by 100 ms, and saw one short pause more.
     ``threads`` is the size of torch's own pool, for the process: beside other busy threads on 2
     cores, one needed 17 ms a step and two needed 30 to 180, because they wait for each other.
     """
