@@ -55,7 +55,9 @@ def _load_beside_fortran(library: Path) -> ctypes.CDLL | None:
     """
     shipped = {file.name: file for file in _files("mlx", "../mlx_cpu.libs/lib*")}
     links = {library.name: library} | shipped
-    links |= {"libgfortran.so.5": file for name, file in shipped.items() if "gfortran" in name}
+    for name in shipped:
+        if name.startswith("libgfortran"):
+            links["libgfortran.so.5"] = shipped[name]
     try:
         with TemporaryDirectory() as folder:
             for name, file in links.items():

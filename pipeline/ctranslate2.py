@@ -67,7 +67,7 @@ def convert(
 
 
 def read_variables(parts: Sequence[Path]) -> dict[str, Array]:
-    """Every variable of a CTranslate2 Whisper file by name; the arrays look into the mapped file."""
+    """Every variable of a CTranslate2 Whisper file by name, as views of the mapped file."""
     reader = _Reader(parts)
     version, name = reader.number("I"), reader.text()
     if version != VERSION or name != "WhisperSpec":
@@ -105,7 +105,7 @@ class _Reader:
         return self.take(self.number("H")).tobytes().rstrip(b"\0").decode()
 
     def number(self, kind: str) -> int:
-        (value,) = struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")))
+        (value,) = struct.unpack(f"<{kind}", self.take(struct.calcsize(kind)).tobytes())
         return int(value)
 
     def take(self, count: int) -> NDArray[np.uint8]:

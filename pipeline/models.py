@@ -1,19 +1,173 @@
-"""Where models come from: a local folder, the cache, an embedded package, or the hub.
-
-Interface only for now.
-"""
+"""Where models come from, in this order: a folder, the cache, an embedded package, the hub."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
+
+from pydantic import SecretStr
+
+from asr.pipeline.checkpoint import find_flaw, folder_bytes
+from asr.pipeline.embedded import EMBEDDED, Embedded, unpack
+from asr.pipeline.errors import ModelUnavailable
+from asr.pipeline.hub import Hub
+from asr.pipeline.names import OPENAI_NAMES, PUBLISHED, Allowed, allow, canonical
+from asr.pipeline.setting import setting
 
 Origin = Literal["folder", "cache", "embedded", "hub"]
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which models are served, and where their files are kept."""
+
+    cache_dir: Path = setting(
+        "CACHE_DIR", Path("~/.cache/asr-service"), "converted models are kept here"
+    )
+    hf_home: Path | None = setting(
+        "HF_HOME", None, "the model hub's cache (default: where its other programs keep it)"
+    )
+    hf_endpoint: str | None = setting("HF_ENDPOINT", None, "another model hub, such as a mirror")
+    hf_token: SecretStr | None = setting("HF_TOKEN", None, "for models that ask for an account")
+    hf_hub_offline: bool = setting("HF_HUB_OFFLINE", False, "never ask the model hub")
+    preload_model: str | None = setting(
+        "PRELOAD_MODEL",
+        None,
+        "the default model, loaded at start; empty: none is loaded at start "
+        "(default: large-v3 on Metal and CUDA, else base)",
+    )
+    openai_whisper1_model: str | None = setting(
+        "OPENAI_WHISPER1_MODEL",
+        None,
+        "what whisper-1 and gpt-4o-* mean (default: as PRELOAD_MODEL)",
+    )
+    models_allowed: str = setting(
+        "ASR_MODELS_ALLOWED",
+        "",
+        "further models clients may ask for: hub ids and paths of folders, separated by commas; "
+        "*: any hub id",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
+    """A model that may be asked for.
+
+    ``location`` is for the operator: a path, package names or a hub id. ``bytes`` is an estimate
+    from the number of parameters until the model is on disk, and None if even that is unknown.
+    """
+
     name: str
     origin: Origin
     location: str
     bytes: int | None
+    on_disk: bool
+
+
+class ModelStore:
+    """Every model by name. Names are resolved without disk or network; only ``fetch`` downloads."""
+
+    def __init__(self, settings: ModelSettings, *, accelerated: bool) -> None:
+        """Raises UnknownModel or ValueError if the settings name a model that cannot be meant."""
+        self._allowed = _allowed(settings)
+        self._converted = settings.cache_dir.expanduser() / "models"
+        self._hub = _hub(settings)
+        fallback = "large-v3" if accelerated else "base"
+        self.default = self._operators(settings.preload_model) or fallback
+        self.preload = None if settings.preload_model == "" else self.default
+        self._openai = self._operators(settings.openai_whisper1_model) or self.default
+
+    def resolve(self, name: str | None) -> str:
+        """The canonical name of what a client calls a model; nothing means the default.
+
+        Raises UnknownModel.
+        """
+        name = (name or "").strip()
+        if not name:
+            return self.default
+        if name.lower() in OPENAI_NAMES:
+            return self._openai
+        return canonical(name, self._allowed)
+
+    def catalogue(self) -> tuple[ModelInfo, ...]:
+        """All models that have a name here: published ones, then those the operator added."""
+        names = (*PUBLISHED, *sorted({*self._allowed.folders, *self._allowed.repos} - {*PUBLISHED}))
+        return tuple(map(self._describe, names))
+
+    def fetch(
+        self, name: str, *, progress: Callable[[int, int | None], None] | None = None
+    ) -> Path:
+        """The folder that holds a model, converted or downloaded first if need be.
+
+        Blocks, for minutes if it must download: call it in a thread. ``progress`` hears of a
+        download's bytes, done and in all, from other threads. Raises UnknownModel, and
+        ModelUnavailable if the weights cannot be had.
+        """
+        name = self.resolve(name)
+        if folder := self._allowed.folders.get(name):
+            return _checked(name, folder)
+        return self._cached(name) or self._unpacked(name) or self._downloaded(name, progress)
+
+    def _cached(self, name: str) -> Path | None:
+        source = _embedded(name)
+        converted = self._converted / source.folder if source else None
+        if converted and find_flaw(converted) is None:
+            return converted
+        return self._hub.find(_repo(name))
+
+    def _unpacked(self, name: str) -> Path | None:
+        source = _embedded(name)
+        return unpack(source, self._converted) if source and source.find() else None
+
+    def _downloaded(self, name: str, progress: Callable[[int, int | None], None] | None) -> Path:
+        return self._hub.download(_repo(name), progress)
+
+    def _describe(self, name: str) -> ModelInfo:
+        if folder := self._allowed.folders.get(name):
+            flawless = find_flaw(folder) is None
+            size = folder_bytes(folder) if flawless else None
+            return ModelInfo(name, "folder", str(folder), size, on_disk=flawless)
+        if cached := self._cached(name):
+            return ModelInfo(name, "cache", str(cached), folder_bytes(cached), on_disk=True)
+        source = _embedded(name)
+        if source and (files := source.find()):
+            size = sum(file.stat().st_size for file in files)
+            return ModelInfo(name, "embedded", ", ".join(source.packages), size, on_disk=True)
+        published = PUBLISHED.get(name)
+        size_about = published.bytes if published else None
+        return ModelInfo(name, "hub", _repo(name), size_about, on_disk=False)
+
+    def _operators(self, name: str | None) -> str | None:
+        """What a setting means by a model's name, if it gives one."""
+        return canonical(name.strip(), self._allowed) if name and name.strip() else None
+
+
+def _allowed(settings: ModelSettings) -> Allowed:
+    """What the operator lists, and what other settings name: they need not be listed again."""
+    listed = [entry.strip() for entry in settings.models_allowed.split(",")]
+    named = (settings.preload_model, settings.openai_whisper1_model)
+    own = [name.strip() for name in named if name and "/" in name]
+    return allow([entry for entry in (*listed, *own) if entry])
+
+
+def _hub(settings: ModelSettings) -> Hub:
+    return Hub(
+        cache=settings.hf_home.expanduser() / "hub" if settings.hf_home else None,
+        endpoint=settings.hf_endpoint,
+        token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        offline=settings.hf_hub_offline,
+    )
+
+
+def _embedded(name: str) -> Embedded | None:
+    return next((source for source in EMBEDDED if source.model == name), None)
+
+
+def _repo(name: str) -> str:
+    return PUBLISHED[name].repo if name in PUBLISHED else name
+
+
+def _checked(name: str, folder: Path) -> Path:
+    if flaw := find_flaw(folder):
+        raise ModelUnavailable(f"The model {name!r} cannot be used: {flaw}")
+    return folder

@@ -1,0 +1,128 @@
+"""Models from a Hugging Face hub: what its cache on this disk holds, and downloads into it.
+
+Only this file knows the hub's library. Nothing of it is imported until a download is needed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asr.pipeline.checkpoint import WEIGHTS, find_flaw, find_weights
+from asr.pipeline.errors import ModelUnavailable
+
+# Bytes done, and of how many if that is known. Called from the library's threads.
+Report = Callable[[int, int | None], None]
+
+# The hub answers questions in well under a second; the library would wait for ever.
+ANSWER_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub, and the folder of its cache. ``endpoint`` None is the public one."""
+
+    cache: Path | None = None
+    endpoint: str | None = None
+    token: str | None = field(default=None, repr=False)
+    offline: bool = False
+
+    def find(self, repo: str) -> Path | None:
+        """The usable copy of a repository's main branch in the cache, if there is one."""
+        # https://huggingface.co/docs/huggingface_hub/guides/manage-cache describes the layout.
+        # Read by hand: the library takes a second to import.
+        home = self._cache / f"models--{repo.replace('/', '--')}"
+        try:
+            commit = (home / "refs" / "main").read_text().strip()
+        except OSError:
+            return None
+        snapshot = home / "snapshots" / commit
+        return snapshot if find_flaw(snapshot) is None else None
+
+    def download(self, repo: str, report: Report | None = None) -> Path:
+        """Download what is missing of a repository and return its folder. Blocks for long.
+
+        One file of weights is fetched, in the format that we prefer. Raises ModelUnavailable.
+        """
+        if self.offline:
+            raise ModelUnavailable(f"The model {repo!r} is not on this server, which works offline")
+        wanted, total = self._ask(repo)
+        folder = self._fetch(repo, wanted, _bar(report, total) if report else None)
+        if flaw := find_flaw(folder):
+            raise ModelUnavailable(f"The model {repo!r} cannot be used: {flaw}")
+        return folder
+
+    def _ask(self, repo: str) -> tuple[list[str], int]:
+        """The files to fetch, and their bytes in all."""
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        try:
+            info = HfApi(endpoint=self.endpoint, token=self.token).model_info(
+                repo, files_metadata=True, timeout=ANSWER_TIMEOUT_S
+            )
+        except RepositoryNotFoundError as error:
+            raise ModelUnavailable(
+                f"The model hub has no model {repo!r}, or does not give it to this server"
+            ) from error
+        except Exception as error:  # whatever the library's HTTP client of the day raises
+            raise ModelUnavailable(f"The model hub cannot be reached for {repo!r}") from error
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        weights = next((name for name in WEIGHTS if name in sizes), None)
+        if weights is None or "config.json" not in sizes:
+            raise ModelUnavailable(f"{repo!r} is not a Whisper model in MLX form")
+        wanted = ["config.json", weights]
+        return wanted, sum(sizes[name] for name in wanted)
+
+    def _fetch(self, repo: str, wanted: list[str], bar: type[Any] | None) -> Path:
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = snapshot_download(
+                repo,
+                allow_patterns=wanted,
+                cache_dir=self._cache,
+                endpoint=self.endpoint,
+                token=self.token,
+                tqdm_class=bar,
+                force_download=self._damaged(repo),
+            )
+        except Exception as error:  # its HTTP client's errors, a full disk, a torn connection
+            raise ModelUnavailable(f"The download of the model {repo!r} failed") from error
+        return Path(folder)
+
+    def _damaged(self, repo: str) -> bool:
+        """Whether whole files are there and yet of no use: the library would keep them."""
+        snapshots = self._cache / f"models--{repo.replace('/', '--')}" / "snapshots"
+        return any(find_weights(folder) and find_flaw(folder) for folder in snapshots.glob("*"))
+
+    @property
+    def _cache(self) -> Path:
+        if self.cache:
+            return self.cache
+        from huggingface_hub import constants  # where the user's other programs keep theirs
+
+        return Path(constants.HF_HUB_CACHE)
+
+
+def _bar(report: Report, total: int) -> type[Any]:
+    """A progress bar class that draws nothing and reports the bytes on disk.
+
+    The library makes several of them: for files, for bytes received and for bytes written.
+    """
+    from huggingface_hub.utils.tqdm import tqdm
+
+    class Bar(tqdm):
+        done = 0
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._counts_bytes = options.get("unit") == "B"
+            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if self._counts_bytes and self.n > Bar.done:
+                Bar.done = int(self.n)
+                report(Bar.done, total)
+
+    return Bar

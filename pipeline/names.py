@@ -1,0 +1,120 @@
+"""What a model may be called, and which model is meant. Nothing here touches disk or network."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.pipeline.errors import UnknownModel
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A model of OpenAI's: where the hub has it in MLX form, and its number of parameters."""
+
+    repo: str
+    parameters: int
+
+    @property
+    def bytes(self) -> int:
+        """About what its files hold: float16, two bytes a parameter."""
+        return 2 * self.parameters
+
+
+# Parameter counts: the table in openai/whisper's README. Repositories: those of mlx-community that
+# mlx-whisper's README names.
+PUBLISHED = {
+    "tiny": Published("mlx-community/whisper-tiny-mlx", 39_000_000),
+    "tiny.en": Published("mlx-community/whisper-tiny.en-mlx", 39_000_000),
+    "base": Published("mlx-community/whisper-base-mlx", 74_000_000),
+    "base.en": Published("mlx-community/whisper-base.en-mlx", 74_000_000),
+    "small": Published("mlx-community/whisper-small-mlx", 244_000_000),
+    "small.en": Published("mlx-community/whisper-small.en-mlx", 244_000_000),
+    "medium": Published("mlx-community/whisper-medium-mlx", 769_000_000),
+    "medium.en": Published("mlx-community/whisper-medium.en-mlx", 769_000_000),
+    # Not whisper-large-mlx, which whispermlx takes for v1: its config is that of v3 (128 mels).
+    "large-v1": Published("mlx-community/whisper-large-v1-mlx", 1_550_000_000),
+    "large-v2": Published("mlx-community/whisper-large-v2-mlx", 1_550_000_000),
+    "large-v3": Published("mlx-community/whisper-large-v3-mlx", 1_550_000_000),
+    "large-v3-turbo": Published("mlx-community/whisper-large-v3-turbo", 809_000_000),
+}
+
+# As in openai/whisper.
+SHORT = {"large": "large-v3", "turbo": "large-v3-turbo"}
+
+# What OpenAI's clients send; they mean whatever the operator serves.
+OPENAI_NAMES = (
+    "whisper-1",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-transcribe-diarize",
+    "gpt-transcribe",
+)
+
+# owner/name as the hub allows it, and nothing that could climb out of a folder.
+REPO = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+
+# A longer name is not echoed in full.
+ECHO_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the operator allows beside the published names."""
+
+    folders: dict[str, Path]
+    repos: frozenset[str]
+    any_repo: bool = False
+
+
+def allow(entries: Sequence[str]) -> Allowed:
+    """Sort hub ids, folders and "*"; a folder answers to its last part, so that no path gets out.
+
+    Raises ValueError if an entry is none of these, or two folders share a name.
+    """
+    folders: dict[str, Path] = {}
+    repos = set[str]()
+    for entry in entries:
+        if _is_path(entry):
+            folder = Path(entry).expanduser().absolute()
+            if folders.setdefault(folder.name, folder) != folder:
+                raise ValueError(f"two model folders are called {folder.name!r}")
+        elif REPO.fullmatch(entry):
+            repos.add(entry)
+        elif entry != "*":
+            raise ValueError(f"{entry!r} is neither org/name, nor the path of a folder, nor *")
+    return Allowed(folders, frozenset(repos), "*" in entries)
+
+
+def canonical(name: str, allowed: Allowed) -> str:
+    """The one name of a model that may be called several. Raises UnknownModel."""
+    if name in allowed.folders:
+        return name
+    if _is_path(name):
+        return _folder_name(name, allowed)
+    published = _published(name)
+    if published:
+        return published
+    if REPO.fullmatch(name) and (allowed.any_repo or name in allowed.repos):
+        return name
+    raise UnknownModel(name[:ECHO_MAX], tuple(PUBLISHED))
+
+
+def _published(name: str) -> str | None:
+    for known, model in PUBLISHED.items():
+        if model.repo == name:
+            return known
+    plain = name.lower().removeprefix("whisper-")
+    plain = SHORT.get(plain, plain)
+    return plain if plain in PUBLISHED else None
+
+
+def _folder_name(path: str, allowed: Allowed) -> str:
+    folder = Path(path).expanduser().absolute()
+    if allowed.folders.get(folder.name) != folder:
+        raise UnknownModel(path[:ECHO_MAX], tuple(PUBLISHED))
+    return folder.name
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", "./", "../", "~"))
