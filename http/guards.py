@@ -28,9 +28,15 @@ WRITE_BYTES = 65_536  # what must be taken by the client within one write timeou
 
 
 class GuardedConfig(Config):
-    """Hypercorn's configuration, and how long one write may wait for its client."""
+    """Hypercorn's configuration as we run it, and how long one write may wait for its client.
+
+    The read timeout stays off: it would also cut off who rightly waits for an answer.
+    """
 
     write_timeout_s: float = 30.0
+    alpn_protocols = ["http/1.1"]  # noqa: RUF012 - Config declares it so
+    include_server_header = False
+    errorlog = logging.getLogger("hypercorn.error")
 
 
 class GuardedConnection(TCPServer):
@@ -100,6 +106,7 @@ def install_guards() -> None:
         (hypercorn.protocol, "H11Protocol", PlainHttp1),
     ):
         setattr(module, name, guarded)
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)  # "Running on" is ours to say
 
 
 def first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

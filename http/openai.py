@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import trio
 from quart import Response, jsonify, request
 
 from asr.http.errors import envelope
@@ -13,6 +14,7 @@ from asr.http.streams import EVENT_STREAM, HEADERS, transcript_events
 from asr.http.uploads import receive_upload
 from asr.pipeline.errors import UnknownModel
 from asr.pipeline.formats import OPENAI, openai_json, verbose_json
+from asr.pipeline.names import OPENAI_NAMES
 
 if TYPE_CHECKING:
     from quart_trio import QuartTrio
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
 
 FORMATS = {name: name for name in ("json", *OPENAI, "verbose_json")}
 
-# OpenAI's own names, which clients send unasked: all mean the operator's choice.
-ALIASES = (
-    "whisper-1",
-    "gpt-4o-transcribe",
-    "gpt-4o-mini-transcribe",
-    "gpt-4o-transcribe-diarize",
-    "gpt-transcribe",
-)
 WHISPER_RELEASED = 1_663_718_400  # 2022-09-21: clients want a number in ``created``
 
 
@@ -75,7 +69,8 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
 
     @app.get("/v1/models")
     async def models() -> Response:
-        names = (*ALIASES, *(info.name for info in house.models.catalogue()))
+        known = await trio.to_thread.run_sync(house.models.catalogue)  # it looks at the disk
+        names = (*sorted(OPENAI_NAMES), *(model.name for model in known))
         return jsonify({"object": "list", "data": [model_card(name) for name in names]})
 
     @app.get("/v1/models/<path:name>")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -73,15 +72,11 @@ async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:
 
 
 def hypercorn_config(settings: HttpSettings, listeners: list[trio.SocketListener]) -> GuardedConfig:
-    """Hypercorn takes over the sockets; its read timeout stays off, as it also cuts who waits."""
+    """Hypercorn's settings; it takes over the sockets."""
     config = GuardedConfig()
     config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]
     config.backlog = BACKLOG
     config.write_timeout_s = settings.write_timeout_s
     config.keep_alive_timeout = settings.keep_alive_s
     config.graceful_timeout = CUT_S
-    config.alpn_protocols = ["http/1.1"]
-    config.include_server_header = False
-    config.accesslog = None  # the edge logs, also what is cancelled
-    config.errorlog = logging.getLogger("hypercorn.error")
     return config

@@ -27,9 +27,18 @@ def house(tmp_path: Path) -> FakeHouse:
 
 
 @pytest.fixture
-def settings() -> HttpSettings:
+def keep_alive_s() -> float:
+    return 0.3
+
+
+@pytest.fixture
+def settings(keep_alive_s: float) -> HttpSettings:
     return HttpSettings(
-        port=0, write_timeout_s=0.3, linger_s=0.3, keep_alive_s=0.3, body_chunk_timeout_s=20
+        port=0,
+        write_timeout_s=0.3,
+        linger_s=0.3,
+        keep_alive_s=keep_alive_s,
+        body_chunk_timeout_s=20,
     )
 
 

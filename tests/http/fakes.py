@@ -99,7 +99,7 @@ class FakeModels:
     names: tuple[str, ...] = ("base", "org/name")
 
     def catalogue(self) -> tuple[ModelInfo, ...]:
-        return tuple(ModelInfo(name, "embedded", "", None) for name in self.names)
+        return tuple(ModelInfo(name, "embedded", "", None, on_disk=True) for name in self.names)
 
     def resolve(self, name: str | None) -> str:
         if name is None or name == "whisper-1":

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trio
+import trio.testing
+from hypercorn.trio.worker_context import WorkerContext
 
+from asr.http.guards import GuardedConfig, GuardedConnection
 from tests.fakes import pass_time
 from tests.http.fakes import HELLO, segment
 from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
@@ -124,6 +128,17 @@ async def test_an_idle_connection_is_closed_after_its_first_request(server: Serv
     assert answer.startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("keep_alive_s", [30])
+async def test_a_connection_whose_client_has_closed_it_is_given_back_at_once(
+    server: Server,
+) -> None:
+    files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
+    async with await server.connect() as stream:
+        await stream.send_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await stream.receive_some()
+    assert await settled(files, tasks)
+
+
 async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
     assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
 
@@ -155,6 +170,35 @@ async def test_a_client_that_does_not_read_is_cut_off(
         await until(lambda: len(counted(house)) == 1)
         with trio.fail_after(5):
             assert len(await read_all(stream)) < long_answer
+
+
+class Peer:
+    """What a connection asks its socket."""
+
+    family = socket.AF_INET
+
+    def getpeername(self) -> tuple[str, int]:
+        return ("192.0.2.1", 50_000)
+
+    getsockname = getpeername
+
+
+async def test_a_write_is_bounded_also_where_the_system_bounds_none(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any, *_: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    ours, theirs = trio.testing.lockstep_stream_pair()  # a write waits until it is read
+    ours.socket = Peer()  # type: ignore[attr-defined]
+    config = GuardedConfig()
+    config.write_timeout_s = 0.7
+    connection = GuardedConnection(app, config, WorkerContext(None), {}, ours)
+    started_s = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run)
+        await theirs.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert trio.current_time() - started_s == pytest.approx(0.7)
 
 
 async def test_a_client_that_does_not_read_holds_up_no_shutdown(

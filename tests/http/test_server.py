@@ -84,7 +84,7 @@ async def test_a_request_leaves_one_line_in_the_log_with_its_id(
         async with httpx.AsyncClient(base_url=server.url) as client:
             path = "/v1/models/a%0Ab?secret=1"
             answer = await client.get(path, headers={"X-Request-Id": "my-id.1"})
-        await until(lambda: len(caplog.messages) > 0)
+        await until(lambda: "my-id.1" in caplog.text)
     lines = [record.getMessage() for record in caplog.records if record.name == "asr.http.edge"]
     assert answer.headers["X-Request-Id"] == "my-id.1"
     assert len(lines) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from asr.http.errors import MissingFile
 from asr.http.uploads import FIELD_BYTES_MAX, Form, declared_bytes
 from asr.pipeline.errors import InvalidRequest
 from tests.fakes import pass_time
-from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, until
+from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, read_all, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -208,6 +209,27 @@ async def test_a_client_that_leaves_while_it_waits_is_noticed(
 def roomy(house: FakeHouse) -> FakeHouse:
     house.receiver.max_bytes = 500_000_000
     return house
+
+
+async def test_a_refusal_is_heard_while_the_upload_is_stuck(
+    roomy: FakeHouse, server: Server
+) -> None:
+    roomy.receiver.max_bytes = 1000
+    roomy.receiver.hold()
+    body = post("/asr", asr_form(audio=bytes(60_000_000)), "Transfer-Encoding: chunked")
+    async with await server.connect() as stream, trio.open_nursery() as sending:
+
+        async def send() -> None:
+            with suppress(trio.BrokenResourceError):
+                await stream.send_all(chunked_body)
+
+        head, _, rest = body.partition(b"\r\n\r\n")
+        chunked_body = head + b"\r\n\r\n%x\r\n" % len(rest) + rest + b"\r\n0\r\n\r\n"
+        sending.start_soon(send)
+        await pass_time(0.3)
+        roomy.receiver.release()
+        with trio.fail_after(5):
+            assert (await read_all(stream)).startswith(b"HTTP/1.1 413")
 
 
 async def test_the_sender_is_held_back_while_the_disk_is_busy(
