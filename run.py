@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from asr.actors.house import House
+    from asr.pipeline.compute import EngineSettings
+    from asr.pipeline.engine import Engine
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
 
@@ -44,13 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         settings = Settings.from_environ(os.environ, Path(__file__).resolve().with_name(".env"))
+        log_to_stderr(settings.log.level if arguments.command == "serve" else "warning")
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        return run(arguments, settings)
     except SettingsError as error:
         complain(*error.problems)
         return USAGE
-    log_to_stderr(settings.log.level if arguments.command == "serve" else "warning")
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        return run(arguments, settings)
     except BaseException as error:
         return exit_code(error)
 
@@ -102,8 +103,26 @@ def model_store(settings: "Settings") -> "ModelStore":
     """Where models come from; the default one depends on what will run it."""
     from asr.pipeline.device import pick_device
     from asr.pipeline.models import ModelStore
+    from asr.settings import SettingsError
 
-    return ModelStore(settings.models, accelerated=pick_device(settings.engine.device) != "cpu")
+    accelerated = pick_device(settings.engine.device) != "cpu"
+    try:
+        return ModelStore(settings.models, accelerated=accelerated)
+    except ValueError as error:
+        raise SettingsError((str(error),)) from None
+
+
+def load_engine(settings: "EngineSettings") -> "Engine":
+    """The engine, made in the thread that will use it: its imports take seconds."""
+    from asr.pipeline.device import pick_compute_type, pick_device
+    from asr.pipeline.whisper import WhisperEngine, WhisperLimits
+
+    device = pick_device(settings.device)
+    models_max_bytes = settings.models_max_mb * 1_000_000
+    limits = WhisperLimits.of(
+        device, rows_max=settings.batch_size, models_max_bytes=models_max_bytes
+    )
+    return WhisperEngine(device, pick_compute_type(settings.compute_type, device), limits)
 
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
@@ -111,10 +130,9 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
-    from asr.pipeline.whisper import WhisperEngine
 
     log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
-    engine = partial(WhisperEngine, settings.engine)
+    engine = partial(load_engine, settings.engine)
     store = model_store(settings)
     return open_house(settings.house, engine=engine, models=store, metrics=Metrics())
 

@@ -49,11 +49,9 @@ def value(one: Declared) -> str:
         return ""
     if isinstance(one.default, bool):
         return str(one.default).lower()
-    if isinstance(one.default, tuple):
-        return ",".join(one.default)
     if isinstance(one.default, float):
         return f"{one.default:g}"
-    return str(one.default).replace(str(Path.home()), "~")
+    return str(one.default)
 
 
 def code(text: str) -> str:

@@ -16,9 +16,9 @@ from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from asr.actors.house import HouseSettings
 from asr.http.settings import HttpSettings
+from asr.pipeline.compute import EngineSettings
 from asr.pipeline.models import ModelSettings
 from asr.pipeline.speakers import SpeakerSettings
-from asr.pipeline.whisper import EngineSettings
 from asr.terminal.logs import LogSettings
 
 
@@ -37,6 +37,7 @@ class Range:
 RANGES: Mapping[str, Range] = MappingProxyType(
     {
         "ASR_AUDIO_MAX_S": Range(least=1),
+        "ASR_MODELS_MAX_MB": Range(least=1),
         "ASR_REQUEST_DEADLINE_S": Range(least=1),
         "ASR_UPLOADS_MAX_MB": Range(least=1),
         "BATCH_SIZE": Range(least=1),
@@ -164,7 +165,9 @@ def _build(room: type, given: Mapping[str, str], problems: list[str]) -> Any:
     """A room's settings out of texts; what cannot be converted is added to ``problems``."""
     values: dict[str, Any] = {}
     for setting in declared(room):
-        if setting.env in given:
+        if setting.env not in given:
+            values[setting.field] = _default(setting)
+        else:
             try:
                 values[setting.field] = _convert(setting, given[setting.env])
             except Malformed as error:
@@ -176,11 +179,15 @@ def _build(room: type, given: Mapping[str, str], problems: list[str]) -> Any:
         problems.append(str(error))
 
 
+def _default(setting: Declared) -> Any:
+    """A default as the program needs it: rooms write ``~``, for the pages to show it."""
+    path = isinstance(setting.default, Path)
+    return setting.default.expanduser() if path else setting.default
+
+
 def _convert(setting: Declared, text: str) -> Any:
     """A text as the value of a setting, or Malformed."""
     kind, allowed = setting.kind, RANGES.get(setting.env, Range())
-    if get_origin(kind) is tuple:
-        return tuple(_home(part.strip()) for part in text.split(",") if part.strip())
     bounded: Any = kind
     if kind in (int, float):
         bounded = Annotated[kind, Field(ge=allowed.least, le=allowed.most)]

@@ -90,14 +90,12 @@ def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
     assert Settings.from_environ({}, tmp_path / ".env") == Settings.from_environ({})
 
 
-def test_a_tilde_is_the_home_folder() -> None:
-    assert Settings.from_environ({"CACHE_DIR": "~/x"}).models.cache_dir == Path.home() / "x"
-
-
-def test_a_list_is_split_at_commas() -> None:
-    given = {"ASR_MODELS_ALLOWED": "a/b, ~/c ,"}
-    allowed = Settings.from_environ(given).models.models_allowed
-    assert allowed == ("a/b", str(Path.home() / "c"))
+def test_a_tilde_is_the_home_folder_also_in_a_default() -> None:
+    folder = Settings.from_environ({}).models.cache_dir
+    assert folder == Path.home() / ".cache" / "asr-service"
+    given = {"CACHE_DIR": "~/.cache/asr-service", "PRELOAD_MODEL": "~/model"}
+    models = Settings.from_environ(given).models
+    assert (models.cache_dir, models.preload_model) == (folder, str(Path.home() / "model"))
 
 
 def test_a_short_eviction_interval_is_raised_to_its_floor() -> None:

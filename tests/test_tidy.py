@@ -21,7 +21,6 @@ KNOWN = {
 }
 INSIDE = {*ROOMS, "terminal", "settings", "run"}
 ASYNC = {"trio", "anyio", "asyncio", "quart", "quart_trio", "hypercorn"}
-HEAVY = {"huggingface_hub", "mlx", "mlx_whisper", "pyannote", "torch", "torchaudio", "whispermlx"}
 VAGUE = {"base", "common", "handler", "handlers", "helpers", "manager", "service", "utils"}
 
 Rule = Callable[[ast.Module], Iterator[ast.AST]]
@@ -51,15 +50,6 @@ def wrong_arrows(tree: ast.Module, *, room: str) -> Iterator[ast.AST]:
 def async_imports(tree: ast.Module) -> Iterator[ast.AST]:
     """Imports of an event loop or a web framework."""
     return (node for node, module in imports(tree) if module.partition(".")[0] in ASYNC)
-
-
-def heavy_imports(tree: ast.Module) -> Iterator[ast.AST]:
-    """Imports of what takes seconds, where everybody who imports the module pays for it."""
-    for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            for node, module in imports(ast.Module([statement], [])):
-                if module.partition(".")[0] in HEAVY:
-                    yield node
 
 
 def environment_reads(tree: ast.Module) -> Iterator[ast.AST]:
@@ -129,10 +119,6 @@ def test_the_pipeline_knows_no_event_loop() -> None:
     assert offences(async_imports, sources("pipeline")) == []
 
 
-def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    assert offences(heavy_imports, (*sources(*ROOMS), *shell(), ROOT / "run.py")) == []
-
-
 def test_only_the_composition_root_reads_the_environment() -> None:
     files = (*sources(*ROOMS), *shell())
     assert offences(environment_reads, tuple(f for f in files if f.name != "run.py")) == []
@@ -174,7 +160,6 @@ def test_no_room_is_a_package_because_one_would_hide_the_standard_library(room: 
         (partial(wrong_arrows, room="http"), "import pipeline.types"),
         (partial(wrong_arrows, room="asr"), "from asr.run import main"),
         (async_imports, "import trio.lowlevel"),
-        (heavy_imports, "import mlx.core as mx"),
         (environment_reads, "import os\nos.environ['A']"),
         (environment_reads, "from os import getenv"),
         (global_statements, "def f():\n    global x\n    x = 1"),
@@ -192,7 +177,6 @@ def test_each_rule_finds_what_it_is_there_for(rule: Rule, source: str) -> None:
     [
         (partial(wrong_arrows, room="http"), "import http.client\nfrom asr.actors.house import H"),
         (partial(wrong_arrows, room="pipeline"), "from asr import __version__\nimport asr.blas"),
-        (heavy_imports, "def load():\n    import torch"),
         (long_functions, "def f():\n" + "    pass\n" * (FUNCTION_LINES_MAX - 1)),
         (sleeps, "await trio.sleep_forever()"),
     ],

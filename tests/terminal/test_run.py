@@ -32,11 +32,23 @@ def test_settings_that_cannot_be_used_are_named_and_nothing_is_started(tmp_path:
     )
 
 
-def test_help_comes_before_anything_heavy(tmp_path: Path) -> None:
+def loaded(code: str, *names: str) -> set[str]:
+    """Those of the modules that a process has imported after running the code."""
+    code = f"import contextlib, sys\n{code}\nprint('', *({{*sys.modules}} & {set(names)}))"
+    ended = run("-c", code, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    return set(ended.stdout.splitlines()[-1].split())
+
+
+def test_help_comes_before_anything_that_takes_time() -> None:
+    code = "import asr.run\nwith contextlib.suppress(SystemExit): asr.run.main(['--help'])"
+    assert loaded(code, "trio", "quart", "pydantic", "numpy", "rich") == set()
+
+
+def test_everything_but_the_engine_starts_without_the_libraries_that_take_seconds() -> None:
     code = (
-        "import asr.run, sys, contextlib\n"
-        "with contextlib.suppress(SystemExit): asr.run.main(['--help'])\n"
-        "print('loaded', {'trio', 'quart', 'pydantic', 'numpy', 'mlx', 'torch'} & {*sys.modules})"
+        "import asr.settings, asr.actors.house, asr.http.server, asr.pipeline.device\n"
+        "import asr.terminal.serve, asr.terminal.transcribe, asr.terminal.models"
     )
-    ended = run("-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT))
-    assert ended.stdout.splitlines()[-1] == "loaded set()"
+    slow = ("mlx", "mlx_whisper", "whispermlx", "torch", "pyannote", "huggingface_hub")
+    assert loaded(code, *slow) == set()
