@@ -1,0 +1,180 @@
+"""The hub gives what is missing, and no for an answer soon. A small hub of our own plays it."""
+
+import hashlib
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from asr.pipeline.checkpoint import DIMENSIONS
+from asr.pipeline.errors import ModelUnavailable
+from asr.pipeline.hub import Hub
+
+REPO = "org/whisper-own"
+COMMIT = "c0ffee" + "0" * 34
+CONFIG = json.dumps(dict.fromkeys(DIMENSIONS, 1)).encode()
+WEIGHTS = save({"x": np.zeros(100_000, np.float16)})
+
+
+class FakeHub(ThreadingHTTPServer):
+    """One repository, in as much of the hub's protocol as a download needs."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Desk)
+        self.files = files
+        self.sent: list[str] = []
+        self.tokens = set[str | None]()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Desk(BaseHTTPRequestHandler):
+    @property
+    def hub(self) -> FakeHub:
+        assert isinstance(self.server, FakeHub)
+        return self.server
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.hub.tokens.add(self.headers["authorization"])
+        path = self.path.partition("?")[0]
+        entries = [
+            {"type": "file", "path": name, "rfilename": name, "size": len(data), "oid": oid(data)}
+            for name, data in self.hub.files.items()
+        ]
+        if path.startswith(f"/api/models/{REPO}/tree/"):
+            self.answer(json.dumps(entries).encode())
+        elif path.startswith(f"/api/models/{REPO}"):
+            info = {"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": entries}
+            self.answer(json.dumps(info).encode())
+        elif path.startswith(f"/{REPO}/resolve/"):
+            self.send(path.rpartition("/")[2])
+        else:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def send(self, name: str) -> None:
+        if self.command == "GET":
+            self.hub.sent.append(name)
+        self.answer(self.hub.files[name], etag=oid(self.hub.files[name]))
+
+    def answer(self, body: bytes, etag: str | None = None) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        if etag:
+            self.send_header("ETag", f'"{etag}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: a test's output is its failures."""
+
+
+def oid(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[FakeHub]:
+    with FakeHub(files) as hub:
+        thread = Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield hub
+        finally:
+            hub.shutdown()
+            thread.join()
+
+
+def test_a_download_fetches_config_and_one_file_of_weights_and_says_how_far_it_is(
+    tmp_path: Path,
+) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files | {"weights.npz": b"older", "README.md": b"words"}) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint, token="hf_secret")
+        assert hub.find(REPO) is None
+        told: list[tuple[int, int | None]] = []
+        folder = hub.download(REPO, lambda done, total: told.append((done, total)))
+        assert sorted(server.sent) == ["config.json", "weights.safetensors"]
+        assert server.tokens == {"Bearer hf_secret"}
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
+    assert told == sorted(told)
+    total = len(CONFIG) + len(WEIGHTS)
+    assert told[-1] == (total, total)
+    assert Hub(cache=tmp_path, offline=True).find(REPO) == folder
+
+
+def test_damaged_weights_are_downloaded_again(tmp_path: Path) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint)
+        weights = hub.download(REPO) / "weights.safetensors"
+        weights.resolve().write_bytes(b"\x08" * len(WEIGHTS))
+        assert hub.find(REPO) is None
+        hub.download(REPO)
+        assert weights.read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"config.json": CONFIG, "pytorch_model.bin": b"x"},
+            f"{REPO!r} is not a Whisper model in MLX form",
+        ),
+        (
+            {"config.json": CONFIG, "weights.safetensors": b"\x08"},
+            f"The model {REPO!r} cannot be used: its weights are damaged",
+        ),
+        (
+            {"config.json": b"{}", "model.safetensors": WEIGHTS},
+            f"The model {REPO!r} cannot be used: "
+            "its config.json does not describe a Whisper model in MLX form",
+        ),
+    ],
+    ids=["another format", "damaged at the source", "another library's"],
+)
+def test_a_repository_without_a_usable_model_is_refused(
+    files: dict[str, bytes], message: str, tmp_path: Path
+) -> None:
+    with serving(files) as server, pytest.raises(ModelUnavailable) as caught:
+        Hub(cache=tmp_path, endpoint=server.endpoint).download(REPO)
+    assert caught.value.message == message
+
+
+def test_a_repository_that_the_hub_does_not_have_is_refused(tmp_path: Path) -> None:
+    with serving({}) as server, pytest.raises(ModelUnavailable, match="has no model 'org/none'"):
+        Hub(cache=tmp_path, endpoint=server.endpoint).download("org/none")
+
+
+# A refused connection must not be tried for long.
+@pytest.mark.timeout(10)
+def test_a_hub_that_refuses_the_connection_is_unavailable_at_once(tmp_path: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can listen there
+        hub = Hub(cache=tmp_path, endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(ModelUnavailable, match=f"cannot be reached for {REPO!r}"):
+            hub.download(REPO)
+
+
+def test_offline_nobody_is_asked(tmp_path: Path) -> None:
+    with serving({"config.json": CONFIG, "weights.safetensors": WEIGHTS}) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint, offline=True)
+        with pytest.raises(ModelUnavailable, match="works offline"):
+            hub.download(REPO)
+        assert server.tokens == set()
