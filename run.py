@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from asr.actors.house import House
-    from asr.pipeline.compute import EngineSettings
-    from asr.pipeline.engine import Engine
+    from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
 
@@ -114,15 +113,9 @@ def model_store(settings: "Settings") -> "ModelStore":
 
 def load_engine(settings: "EngineSettings") -> "Engine":
     """The engine, made in the thread that will use it: its imports take seconds."""
-    from asr.pipeline.device import pick_compute_type, pick_device
-    from asr.pipeline.whisper import WhisperEngine, WhisperLimits
+    from asr.pipeline.whisper import WhisperEngine
 
-    device = pick_device(settings.device)
-    models_max_bytes = settings.models_max_mb * 1_000_000
-    limits = WhisperLimits.of(
-        device, rows_max=settings.batch_size, models_max_bytes=models_max_bytes
-    )
-    return WhisperEngine(device, pick_compute_type(settings.compute_type, device), limits)
+    return WhisperEngine(settings)
 
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":

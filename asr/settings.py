@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from asr.actors.house import HouseSettings
 from asr.http.settings import HttpSettings
-from asr.pipeline.compute import EngineSettings
+from asr.pipeline.engine import EngineSettings
 from asr.pipeline.models import ModelSettings
 from asr.pipeline.speakers import SpeakerSettings
 from asr.terminal.logs import LogSettings

@@ -12,17 +12,23 @@ from asr.pipeline.models import ModelInfo, ModelStore
 from asr.terminal.exits import DONE
 
 ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
+PIPE_COLUMNS = 200  # what reads a pipe wants whole rows
 
 
 def show_models(store: ModelStore, *, host: str, port: int) -> int:
     """Print the table; a server that runs at this address is asked what it has loaded."""
-    Console().print(table(store, loaded(host, port)))
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    console.print(table(store, loaded(host, port)))
     return DONE
 
 
 def table(store: ModelStore, loaded: frozenset[str]) -> Table:
     """One row a model; the default one is marked with a star."""
-    rows = Table("model", "from", "where", "size", "state", box=None)
+    rows = Table(box=None)
+    for title in ("model", "from", "where", "size", "state"):
+        rows.add_column(title, overflow="fold")
     for model in store.catalogue():
         star = " *" if model.name == store.default else ""
         rows.add_row(
