@@ -41,7 +41,8 @@ def server(body: bytes) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(self.answer)
 
-        def log_message(self, *_: object) -> None: ...
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: stderr belongs to the test run."""
 
     with HTTPServer(("127.0.0.1", 0), Answer) as httpd:
         thread = threading.Thread(target=httpd.serve_forever)
