@@ -70,7 +70,7 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
     @app.get("/v1/models")
     async def models() -> Response:
         known = await trio.to_thread.run_sync(house.models.catalogue)  # it looks at the disk
-        names = (*sorted(OPENAI_NAMES), *(model.name for model in known))
+        names = (*OPENAI_NAMES, *(model.name for model in known))
         return jsonify({"object": "list", "data": [model_card(name) for name in names]})
 
     @app.get("/v1/models/<path:name>")

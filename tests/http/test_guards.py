@@ -130,12 +130,12 @@ async def test_an_idle_connection_is_closed_after_its_first_request(server: Serv
 
 @pytest.mark.parametrize("keep_alive_s", [30])
 async def test_a_connection_whose_client_has_closed_it_is_given_back_at_once(
-    server: Server,
+    server: Server, house: FakeHouse
 ) -> None:
     files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
     async with await server.connect() as stream:
         await stream.send_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        await stream.receive_some()
+        await until(lambda: len(counted(house)) == 1)
     assert await settled(files, tasks)
 
 

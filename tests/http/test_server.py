@@ -12,7 +12,7 @@ import trio
 
 from asr.http.door import Door
 from asr.http.edge import request_id
-from tests.http.wire import FORM_TYPE, asr_form, counted, post, until
+from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
 
 if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
@@ -54,6 +54,7 @@ async def test_what_does_not_finish_in_its_time_is_cut(server: Server, house: Fa
         server.stop.set()
         with trio.fail_after(6):  # 2 s of drain, 2 s of grace
             await server.gone.wait()
+            assert await read_all(stream) == b""
     assert house.running == 0
 
 
