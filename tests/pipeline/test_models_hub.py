@@ -5,17 +5,20 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from safetensors.numpy import save
 
 from asr.pipeline.checkpoint import DIMENSIONS
 from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.hub import Hub
+from asr.pipeline.models import ModelSettings, ModelStore
 
 REPO = "org/whisper-own"
 COMMIT = "c0ffee" + "0" * 34
@@ -105,18 +108,27 @@ def test_a_download_fetches_config_and_one_file_of_weights_and_says_how_far_it_i
     tmp_path: Path,
 ) -> None:
     files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    told: list[tuple[int, int | None]] = []
     with serving(files | {"weights.npz": b"older", "README.md": b"words"}) as server:
-        hub = Hub(cache=tmp_path, endpoint=server.endpoint, token="hf_secret")
-        assert hub.find(REPO) is None
-        told: list[tuple[int, int | None]] = []
-        folder = hub.download(REPO, lambda done, total: told.append((done, total)))
+        settings = ModelSettings(
+            cache_dir=tmp_path / "cache",
+            hf_home=tmp_path / "hf",
+            hf_endpoint=server.endpoint,
+            hf_token=SecretStr("hf_secret"),
+            models_allowed=REPO,
+        )
+        models = ModelStore(settings, accelerated=False)
+        folder = models.fetch(REPO, progress=lambda done, total: told.append((done, total)))
         assert sorted(server.sent) == ["config.json", "weights.safetensors"]
         assert server.tokens == {"Bearer hf_secret"}
+        assert models.fetch(REPO) == folder
+        assert len(server.sent) == 2
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
     assert told == sorted(told)
     total = len(CONFIG) + len(WEIGHTS)
     assert told[-1] == (total, total)
-    assert Hub(cache=tmp_path, offline=True).find(REPO) == folder
+    offline = replace(settings, hf_hub_offline=True)
+    assert ModelStore(offline, accelerated=False).fetch(REPO) == folder
 
 
 def test_damaged_weights_are_downloaded_again(tmp_path: Path) -> None:
