@@ -131,8 +131,9 @@ def test_an_allowed_entry_that_is_no_model_is_refused(entry: str, settings: Mode
 def test_hub_ids_are_allowed_one_by_one_or_all(settings: ModelSettings) -> None:
     assert store(settings, models_allowed="org/a, org/b").resolve("org/b") == "org/b"
     assert store(settings, models_allowed="*").resolve("any/one") == "any/one"
-    with pytest.raises(UnknownModel):
-        store(settings, models_allowed="*").resolve("any/../one")
+    for name in ("any/../one", "any/..", "any/o..e", "any/o--e", "/one", "any/"):
+        with pytest.raises(UnknownModel):
+            store(settings, models_allowed="*").resolve(name)
 
 
 def test_a_folder_answers_to_its_name_and_to_its_path_and_its_neighbours_to_neither(
