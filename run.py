@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from asr.actors.house import House
+    from asr.actors.house import House, Machine
     from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
@@ -123,11 +123,27 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
+    from asr.pipeline.vad import SpeechFinder
 
     log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
-    engine = partial(load_engine, settings.engine)
-    store = model_store(settings)
-    return open_house(settings.house, engine=engine, models=store, metrics=Metrics())
+    return open_house(
+        settings.house,
+        engine=partial(load_engine, settings.engine),
+        finder=SpeechFinder,
+        models=model_store(settings),
+        metrics=Metrics(),
+        machine=machine(settings.engine),
+        spool=settings.models.cache_dir / "spool",
+    )
+
+
+def machine(settings: "EngineSettings") -> "Machine":
+    """What the arrays will run on."""
+    from asr.actors.house import Machine
+    from asr.pipeline.device import pick_compute_type, pick_device
+
+    device = pick_device(settings.device)
+    return Machine(device, pick_compute_type(settings.compute_type, device))
 
 
 if __name__ == "__main__":

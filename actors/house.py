@@ -1,16 +1,40 @@
-"""The house: opens the nurseries and channels of all actors, and yields their addresses.
-
-Interface sketch; filled in with the actors.
-"""
+"""The house: opens all actors, and is what the front desk and the terminal talk to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import logging
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
+import trio
+
+from asr.actors.ffmpeg import find_ffmpeg
+from asr.actors.gpu import Gpu, open_gpu, run_gpu
+from asr.actors.librarian import Librarian, run_librarian
+from asr.actors.listener import Finder, Listener, ListenerMessage, run_listener
+from asr.actors.queue import Queue, QueueStats, run_queue
+from asr.actors.receiver import Limits, Receiver, run_receiver
+from asr.actors.supervisor import Hopeless, Startable, supervise
+from asr.actors.sweeper import run_sweeper
+from asr.actors.thread import open_thread
+from asr.actors.transcriber import Notify, Stations, transcribe
+from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
+from asr.pipeline.errors import DeadlineExceeded
 from asr.pipeline.setting import setting
-from asr.pipeline.types import Options, Progress, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from asr.actors.metrics import Metrics
+    from asr.pipeline.models import ModelStore
+    from asr.pipeline.types import Options, Progress, Transcript
+
+log = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +42,235 @@ class HouseSettings:
     """What bounds the work behind the front desk."""
 
     max_file_size_mb: int = setting("MAX_FILE_SIZE_MB", 1000, "largest upload, in MB")
-    uploads_max_mb: int = setting("ASR_UPLOADS_MAX_MB", 4000, "all uploads in flight together")
+    uploads_max_mb: int = setting("ASR_UPLOADS_MAX_MB", 4000, "all uploads in flight together, MB")
     gpu_concurrency: int = setting("GPU_CONCURRENCY", 8, "requests worked on at once")
     max_queue_size: int = setting("MAX_QUEUE_SIZE", 32, "requests that may wait; 503 past that")
+    client_max: int | None = setting(
+        "ASR_CLIENT_MAX", None, "places that one client may hold, waiting and running; none: all"
+    )
     request_deadline_s: float = setting("ASR_REQUEST_DEADLINE_S", 3600.0, "504 past that")
-    audio_max_s: float = setting("ASR_AUDIO_MAX_S", 36000.0, "longest audio accepted")
+    audio_max_s: float = setting("ASR_AUDIO_MAX_S", 36000.0, "longest audio accepted, in seconds")
+    keep_alive_s: float = setting(
+        "MODEL_KEEP_ALIVE_SECONDS", 3600.0, "idle models are freed after this; 0 = never"
+    )
+    eviction_interval_s: float = setting(
+        "MODEL_EVICTION_INTERVAL_SECONDS", 60.0, "how often to look for idle models; at least 30"
+    )
     drain_s: float = setting("ASR_DRAIN_S", 30.0, "accepted requests may finish at shutdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the arrays run on, in words for people."""
+
+    device: str
+    compute_type: str
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether an actor is down for good. Written by the house alone."""
+
+    fault: str | None = None
+    broken: trio.Event = field(default_factory=trio.Event)
+
+    def fail(self, fault: str) -> None:
+        self.fault = fault
+        self.broken.set()
+
+
+def unheard(_progress: Progress) -> None:
+    """Nobody wants to know how far a request is."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The addresses of all actors, and what can be asked of them together."""
+
+    settings: HouseSettings
+    machine: Machine
+    metrics: Metrics
+    models: ModelStore
+    queue: Queue
+    stations: Stations
+    health: Health
+    nursery: trio.Nursery
+
+    @property
+    def receiver(self) -> Receiver:
+        return self.stations.receiver
+
+    @property
+    def device(self) -> str:
+        return self.machine.device
+
+    @property
+    def compute_type(self) -> str:
+        return self.machine.compute_type
+
+    def queue_stats(self) -> QueueStats:
+        return self.queue.stats()
+
+    def loaded_models(self) -> tuple[LoadedModel, ...]:
+        return self.stations.gpu.board.loaded
+
+    def broken(self) -> str | None:
+        """Which actor is down for good, if one is."""
+        return self.health.fault
+
+    def refuse_if_full(self) -> None:
+        """Raise Busy if no request could be accepted now."""
+        self.queue.refuse_if_full()
+
+    async def preload(self, name: str) -> None:
+        """Have a model in memory; then, without waiting for it, what finds speech.
+
+        Raises ModelUnavailable.
+        """
+        folder = await self.stations.librarian.fetch(name)
+        await self.stations.gpu.load(ModelFolder(name, folder))
+        self.nursery.start_soon(self.stations.listener.warm)
+
+    async def transcribe(
+        self,
+        source: Path,
+        options: Options,
+        *,
+        client: str = "",
+        raw: bool = False,
+        notify: Notify = unheard,
+    ) -> Transcript:
+        """The transcript of a file, when its turn has come. Raises every kind of AsrError."""
+        model = self.models.resolve(options.model)
+        deadline_s = self.settings.request_deadline_s
+        with trio.move_on_after(deadline_s):
+            async with self.queue.place(client=client) as place:
+                self.metrics.queue_wait(place.waited_s)
+                return await transcribe(
+                    source, options, model=model, raw=raw, stations=self.stations, notify=notify
+                )
+        raise DeadlineExceeded(deadline_s)
+
+
+@asynccontextmanager
+async def open_house(
+    settings: HouseSettings,
+    *,
+    engine: Callable[[], Engine],
+    finder: Callable[[], Finder],
+    models: ModelStore,
+    metrics: Metrics,
+    machine: Machine,
+    spool: Path,
+) -> AsyncIterator[House]:
+    """All actors at work for as long as the context lasts; leaving stops them.
+
+    ``engine`` and ``finder`` are made in the threads that will own them; ``spool`` is the folder
+    for uploads and samples. Raises NoFfmpeg.
+    """
+    health = Health()
+    async with (
+        open_thread("gpu") as gpu_thread,
+        open_thread("listener") as listener_thread,
+        trio.open_nursery() as nursery,
+    ):
+        start = partial(_start, nursery, health, metrics)
+        receiver = await nursery.start(run_receiver, spool, _limits(settings))
+        librarian: Librarian = await nursery.start(run_librarian, models.fetch)
+        queue: Queue = await nursery.start(_run_queue, settings)
+        gpu, mail = open_gpu()
+        await start("gpu", partial(run_gpu, mail, engine, gpu_thread, gpu.board, metrics), mail)
+        post, inbox = trio.open_memory_channel[ListenerMessage](settings.gpu_concurrency + 2)
+        listener = Listener(post)
+        await start("listener", partial(run_listener, inbox, finder, listener_thread), inbox)
+        await nursery.start(_run_sweeper, (gpu, listener), settings)
+        stations = Stations(
+            ffmpeg=find_ffmpeg(),
+            receiver=receiver,
+            listener=listener,
+            librarian=librarian,
+            gpu=gpu,
+            metrics=metrics,
+            audio_max_s=settings.audio_max_s,
+        )
+        _show(metrics, queue, receiver, gpu)
+        yield House(settings, machine, metrics, models, queue, stations, health, nursery)
+        nursery.cancel_scope.cancel()
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Answerable(Protocol):
+    """A message that somebody waits to have answered."""
+
+    @property
+    def reply(self) -> Closable: ...
+
+
+async def _start(
+    nursery: trio.Nursery,
+    health: Health,
+    metrics: Metrics,
+    name: str,
+    run: Startable,
+    inbox: trio.MemoryReceiveChannel[Answerable],
+) -> None:
+    """Start an actor under supervision; ``inbox`` is where its mail waits."""
+    await nursery.start(partial(_keep, name, run, inbox, health=health, metrics=metrics))
+
+
+async def _keep(
+    name: str,
+    run: Startable,
+    inbox: trio.MemoryReceiveChannel[Answerable],
+    *,
+    health: Health,
+    metrics: Metrics,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    """Run an actor again and again; when that is hopeless, say so and send its callers away."""
+    try:
+        await supervise(name, run, on_restart=metrics.restarted, task_status=task_status)
+    except Hopeless:
+        log.exception("%s is down for good", name)
+        health.fail(f"the {name} actor is down for good")
+        with inbox, suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                inbox.receive_nowait().reply.close()
+
+
+async def _run_queue(settings: HouseSettings, *, task_status: trio.TaskStatus[Queue]) -> None:
+    await run_queue(
+        running_max=settings.gpu_concurrency,
+        waiting_max=settings.max_queue_size,
+        client_max=settings.client_max,
+        task_status=task_status,
+    )
+
+
+async def _run_sweeper(
+    owners: tuple[Gpu, Listener], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
+) -> None:
+    await run_sweeper(
+        owners,
+        idle_s=settings.keep_alive_s,
+        every_s=settings.eviction_interval_s,
+        task_status=task_status,
+    )
+
+
+def _limits(settings: HouseSettings) -> Limits:
+    return Limits(
+        upload_bytes_max=settings.max_file_size_mb * MEGABYTE,
+        all_bytes_max=settings.uploads_max_mb * MEGABYTE,
+    )
+
+
+def _show(metrics: Metrics, queue: Queue, receiver: Receiver, gpu: Gpu) -> None:
+    """What is read at each scrape."""
+    metrics.watch_queue(queue.stats)
+    metrics.watch_uploads(receiver.stats)
+    metrics.watch_models(lambda: gpu.board.loaded)
+    metrics.watch_memory(lambda: gpu.board.memory)

@@ -28,6 +28,10 @@ class Restarts:
     pause_s: float = 1.0  # lets the system take back what the crash left behind
 
 
+class Hopeless(Exception):
+    """A task that came up has crashed too often in too short a time."""
+
+
 @dataclass(slots=True)
 class FirstStart:
     """Passes on the first started(); after a restart nobody waits for it any more."""
@@ -53,9 +57,9 @@ async def supervise(
     on_restart: Callable[[str], None] = _ignore,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a task, and again each time it crashes, until crashes come too fast: then raise.
+    """Run a task, and again each time it crashes; raise Hopeless when crashes come too fast.
 
-    A first start that fails is raised at once: that is a human's mistake, not an accident.
+    What makes the first start fail is raised as it is: a human's mistake, not an accident.
     """
     first = FirstStart(task_status)
     crashes: deque[float] = deque()
@@ -63,12 +67,14 @@ async def supervise(
         try:
             await start(task_status=first)
             return
-        except Exception:  # a cancellation is a BaseException and passes
+        except Exception as error:  # a cancellation is a BaseException and passes
             crashes.append(trio.current_time())
             while crashes[-1] - crashes[0] > restarts.within_s:
                 crashes.popleft()
-            if not first.seen or len(crashes) > restarts.most:
+            if not first.seen:
                 raise
+            if len(crashes) > restarts.most:
+                raise Hopeless(name) from error
             log.exception("%s crashed; restart %d of %d", name, len(crashes), restarts.most)
         on_restart(name)
         await trio.sleep(restarts.pause_s)

@@ -1,7 +1,7 @@
 """From a file of any kind to samples on disk, and from there to arrays.
 
 The decoded samples stay in a file: 16 kHz, mono, signed 16 bit. What reads them maps only the part
-it needs, so an hour of audio costs no memory. No process is started here: this room only says which.
+it needs, so an hour of audio costs no memory. This room starts no process: it only says which.
 """
 
 from dataclasses import dataclass

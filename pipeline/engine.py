@@ -9,7 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from asr.pipeline.device import ComputeType
+from asr.pipeline.setting import setting
 from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the operator decides about the engine."""
+
+    device: str = setting("DEVICE", "auto", "auto, cpu, or the accelerator: gpu, mps, metal, cuda")
+    compute_type: ComputeType = setting(
+        "COMPUTE_TYPE", "auto", "auto, float16, bfloat16, float32, or int8 (quantised on load)"
+    )
+    batch_size: int | None = setting(
+        "BATCH_SIZE", None, "windows decoded together; by default 8 on a CPU, 32 on a GPU"
+    )
+    models_max_mb: int = setting("ASR_MODELS_MAX_MB", 16_000, "weights kept in memory together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +77,15 @@ class Engine(Protocol):
     def detect(self, model: ModelFolder, window: Window) -> Detected:
         """The language spoken in a window."""
 
-    def room(self, model: ModelFolder) -> int:
-        """How many rows may join now."""
+    @property
+    def rows_max(self) -> int:
+        """How many rows the batch may have; all of them share a model."""
+
+    def check(self, model: ModelFolder, decoding: Decoding) -> None:
+        """Raise InvalidRequest for what the model cannot do; loads it if need be."""
 
     def admit(self, model: ModelFolder, rows: Sequence[Row]) -> None:
-        """Encode the windows and let the rows join the batch; all rows in it share a model."""
+        """Encode the windows and let the rows join the batch, which holds no other model's."""
 
     def advance(self) -> tuple[tuple[Row, Hypothesis], ...]:
         """A few token steps; the rows that reached their end, with what they said."""

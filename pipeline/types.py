@@ -43,7 +43,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How one window is to be decoded. ``language`` is a Whisper code; ``prompt`` goes before it."""
+    """How a window is to be decoded: ``language`` is a Whisper code, ``prompt`` goes before it."""
 
     language: str
     task: Task = "transcribe"

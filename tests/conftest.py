@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import settings
 
 from tests.fakes import FakeThread
+
+# A busy machine is slow now and then, which says nothing of the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture

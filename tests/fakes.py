@@ -13,6 +13,7 @@ class FakeThread:
     """Runs calls inline, one after the other; hold() keeps it busy until release()."""
 
     def __init__(self) -> None:
+        self.calls = 0
         self._turn = trio.Lock()
         self._free = trio.Event()
         self._free.set()
@@ -28,6 +29,7 @@ class FakeThread:
         async with self._turn:
             with trio.CancelScope(shield=True):
                 await self._free.wait()
+            self.calls += 1
             return fn(*args)
 
 

@@ -131,6 +131,21 @@ async def test_interactive_goes_before_batch(visits: Visits) -> None:
     assert visits.record == ["a1", "b1", "z1"]
 
 
+async def test_of_those_who_come_at_the_same_time_interactive_goes_first(
+    queue: Queue,
+) -> None:
+    record: list[Priority] = []
+
+    async def visit(priority: Priority) -> None:
+        async with queue.place(client="a", priority=priority):
+            record.append(priority)
+
+    async with trio.open_nursery() as callers:
+        for priority in (Priority.BATCH, Priority.INTERACTIVE):
+            callers.start_soon(visit, priority)
+    assert record == [Priority.INTERACTIVE, Priority.BATCH]
+
+
 async def test_clients_take_turns(visits: Visits) -> None:
     for name in ("a1", "a2", "b1"):
         await visits.come(name)

@@ -194,6 +194,7 @@ async def test_a_client_who_leaves_before_its_part_is_stored_leaves_nothing_behi
     thread.release()
     await wait_all_tasks_blocked()
     assert spooled(tmp_path) == []
+    assert thread.calls == 2  # the part that was at the disk, and its removal
 
 
 async def test_a_slow_disk_holds_the_senders_back(

@@ -1,0 +1,173 @@
+"""One request's walk through the house, from a file to a transcript. A function, not an actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from asr.actors import ffmpeg
+from asr.pipeline.assemble import assemble
+from asr.pipeline.engine import ModelFolder
+from asr.pipeline.types import (
+    TEMPERATURES,
+    Decoding,
+    Hypothesis,
+    Options,
+    Progress,
+    Transcript,
+    Window,
+)
+from asr.pipeline.windows import cut, rest_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr.actors.gpu import Gpu
+    from asr.actors.librarian import Librarian
+    from asr.actors.listener import Listener
+    from asr.actors.metrics import Metrics
+    from asr.actors.receiver import Receiver
+    from asr.pipeline.audio import Audio
+
+Notify = Callable[[Progress], None]
+
+# What whispermlx answers, too, when there is nothing to tell a language from.
+LANGUAGE_OF_SILENCE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Stations:
+    """Where a request passes by."""
+
+    ffmpeg: str
+    receiver: Receiver
+    listener: Listener
+    librarian: Librarian
+    gpu: Gpu
+    metrics: Metrics
+    audio_max_s: float
+
+
+async def transcribe(
+    source: Path, options: Options, *, model: str, raw: bool, stations: Stations, notify: Notify
+) -> Transcript:
+    """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples."""
+    began_s = trio.current_time()
+    with stations.receiver.scratch(".pcm") as target:
+        with _timed("read", stations.metrics):
+            audio = await _read(source, target, raw=raw, stations=stations)
+        folder = ModelFolder(model, await stations.librarian.fetch(model))
+        with _timed("vad", stations.metrics):
+            windows = cut(audio, await stations.listener.find_speech(audio))
+        with _timed("decode", stations.metrics):
+            language = await _language(windows, options, folder, stations.gpu)
+            hypotheses = await _hear(
+                windows, _decoding(options, language), folder, gpu=stations.gpu, notify=notify
+            )
+    stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
+    return assemble(
+        hypotheses,
+        language=language,
+        task=options.task,
+        duration_s=audio.duration_s,
+        warnings=_warnings(options),
+    )
+
+
+async def _read(source: Path, target: Path, *, raw: bool, stations: Stations) -> Audio:
+    """The file's samples, on disk."""
+    audio = await ffmpeg.decode(
+        source,
+        target,
+        ffmpeg=stations.ffmpeg,
+        seconds_max=stations.audio_max_s,
+        raw=raw,
+        check=stations.receiver.check_room,
+    )
+    stations.metrics.audio(audio.duration_s, (await trio.Path(source).stat()).st_size)
+    return audio
+
+
+async def _language(
+    windows: tuple[Window, ...], options: Options, model: ModelFolder, gpu: Gpu
+) -> str:
+    """The language asked for, or the one of the first speech, as in OpenAI's reference."""
+    if options.language is not None:
+        return options.language
+    if not windows:
+        return LANGUAGE_OF_SILENCE
+    return (await gpu.detect(model, windows[0])).language
+
+
+async def _hear(
+    windows: tuple[Window, ...],
+    decoding: Decoding,
+    model: ModelFolder,
+    *,
+    gpu: Gpu,
+    notify: Notify,
+) -> list[Hypothesis]:
+    """What is said in all the windows; what the model left unheard of one is heard again."""
+    heard: list[Hypothesis] = []
+    ear = Ear(windows, notify)
+    while windows:
+        answers = await gpu.decode(model, windows, decoding, heard=ear.heard)
+        heard += answers
+        windows = tuple(rest for answer in answers if (rest := rest_of(answer)))
+    return heard
+
+
+class Ear:
+    """Tells how far a request is, in seconds of its audio."""
+
+    def __init__(self, windows: tuple[Window, ...], notify: Notify) -> None:
+        self._speech_s = sum(window.duration_s for window in windows)
+        self._total_s = windows[0].audio.duration_s if windows else 0.0
+        self._heard_s = 0.0
+        self._notify = notify
+
+    def heard(self, hypothesis: Hypothesis) -> None:
+        """Count what was heard now, and not what has to be heard again."""
+        self._heard_s += min(hypothesis.heard_until_s, hypothesis.window.end_s)
+        self._heard_s -= hypothesis.window.start_s
+        share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
+        self._notify(Progress(share * self._total_s, self._total_s))
+
+
+def _decoding(options: Options, language: str) -> Decoding:
+    return Decoding(language, options.task, _prompt(options), _temperatures(options.temperature))
+
+
+def _prompt(options: Options) -> str | None:
+    """The prompt, with the hotwords before it: Whisper has no other way to favour words."""
+    glossary = f"Glossary: {options.hotwords}." if options.hotwords else None
+    return " ".join(filter(None, (glossary, options.prompt))) or None
+
+
+def _temperatures(coldest: float | None) -> tuple[float, ...]:
+    """From the one asked for upwards, in the reference's steps."""
+    coldest = coldest or TEMPERATURES[0]
+    return (coldest, *(warmer for warmer in TEMPERATURES if warmer > coldest))
+
+
+def _warnings(options: Options) -> tuple[str, ...]:
+    """What was asked for and not done, or done otherwise."""
+    said = {
+        "word times were skipped: this version does not align words yet": options.words,
+        "speakers were skipped: this version does not tell speakers apart yet": options.diarize,
+        "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
+            options.hotwords is not None
+        ),
+    }
+    return tuple(warning for warning, applies in said.items() if applies)
+
+
+@contextmanager
+def _timed(stage: str, metrics: Metrics) -> Iterator[None]:
+    began_s = trio.current_time()
+    yield
+    metrics.stage(stage, trio.current_time() - began_s)

@@ -1,0 +1,135 @@
+"""Whisper's forward pass over the modules of ``mlx_whisper``, for many windows at once.
+
+The weights and layers are mlx_whisper's; what differs is how they are run: attention is fused,
+cross-attention keys and values are computed once a window, and each row of a decoding step has a
+position of its own. Architecture: Radford et al., "Robust Speech Recognition via Large-Scale Weak
+Supervision", 2022. Letters in shapes: B rows, H heads, D size of a head, C columns, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlx_whisper.whisper import Whisper
+
+KeysValues = tuple[mx.array, mx.array]
+
+
+def encode(model: Whisper, mel: mx.array) -> mx.array:
+    """Audio features of log-mel windows: (B, 3000, mels) -> (B, 1500, state)."""
+    encoder = model.encoder
+    x = nn.gelu(encoder.conv1(mel))
+    x = nn.gelu(encoder.conv2(x)) + encoder._positional_embedding
+    for block in encoder.blocks:
+        x = x + _self_attend(block.attn, block.attn_ln(x))
+        x = x + _feed_forward(block, x)
+    return encoder.ln_post(x)
+
+
+def cross_keys_values(model: Whisper, features: mx.array) -> list[KeysValues]:
+    """What every decoder layer attends to in the audio: a pair of (B, H, 1500, D) a layer.
+
+    Laid out in memory as they are read: a transposed view would be copied again at every token
+    (measured on a CPU: 7.4 ms a layer and row instead of 0.5).
+    """
+    return [
+        (
+            mx.contiguous(_heads(block.cross_attn, block.cross_attn.key(features))),
+            mx.contiguous(_heads(block.cross_attn, block.cross_attn.value(features))),
+        )
+        for block in model.decoder.blocks
+    ]
+
+
+def prefill(
+    model: Whisper, tokens: mx.array, lengths: mx.array, cross: Sequence[KeysValues]
+) -> tuple[mx.array, list[KeysValues]]:
+    """Run prompts of different lengths, padded on the left: logits (B, P, V), keys and values.
+
+    ``tokens`` (B, P) ends with each row's last prompt token; ``lengths`` (B,) says how many count.
+    """
+    width = tokens.shape[1]
+    columns = mx.arange(width)
+    pad = width - lengths
+    positions = mx.maximum(columns[None] - pad[:, None], 0)
+    real = columns[None] >= pad[:, None]
+    itself = columns[:, None] == columns[None]  # padding sees itself, so that no softmax is empty
+    causal = columns[:, None] >= columns[None]
+    mask = (causal[None] & real[:, None]) | itself[None]
+    decoder = model.decoder
+    x = decoder.token_embedding(tokens) + decoder.positional_embedding[positions]
+    bias = _bias(mask[:, None], x.dtype)
+    cache: list[KeysValues] = []
+    for block, heard in zip(decoder.blocks, cross, strict=True):
+        y = block.attn_ln(x)
+        keys = _heads(block.attn, block.attn.key(y))
+        values = _heads(block.attn, block.attn.value(y))
+        cache.append((keys, values))
+        x = x + _attend(block.attn, y, (keys, values), bias)
+        x = x + _attend(block.cross_attn, block.cross_attn_ln(x), heard)
+        x = x + _feed_forward(block, x)
+    return decoder.token_embedding.as_linear(decoder.ln(x)), cache
+
+
+def step(
+    model: Whisper,
+    tokens: mx.array,
+    positions: mx.array,
+    starts: mx.array,
+    column: int,
+    cache: Sequence[KeysValues],
+    cross: Sequence[KeysValues],
+) -> mx.array:
+    """One token for every row: logits (B, V); writes ``column`` of the cache in place.
+
+    ``tokens`` and ``positions`` are (B,); a row sees columns from ``starts`` (B,) to ``column``.
+    Positions are absolute in Whisper, so where in the cache a token lies does not matter: rows that
+    joined at different times share the column of the step.
+    """
+    decoder = model.decoder
+    x = (decoder.token_embedding(tokens) + decoder.positional_embedding[positions])[:, None]
+    columns = mx.arange(cache[0][0].shape[2])
+    seen = (columns[None] >= starts[:, None]) & (columns[None] <= column)
+    bias = _bias(seen[:, None, None], x.dtype)
+    for block, (keys, values), heard in zip(decoder.blocks, cache, cross, strict=True):
+        y = block.attn_ln(x)
+        keys[:, :, column : column + 1] = _heads(block.attn, block.attn.key(y))
+        values[:, :, column : column + 1] = _heads(block.attn, block.attn.value(y))
+        x = x + _attend(block.attn, y, (keys, values), bias)
+        x = x + _attend(block.cross_attn, block.cross_attn_ln(x), heard)
+        x = x + _feed_forward(block, x)
+    return decoder.token_embedding.as_linear(decoder.ln(x))[:, 0]
+
+
+def _self_attend(attention: Any, x: mx.array) -> mx.array:
+    keys, values = _heads(attention, attention.key(x)), _heads(attention, attention.value(x))
+    return _attend(attention, x, (keys, values))
+
+
+def _attend(
+    attention: Any, x: mx.array, keys_values: KeysValues, bias: mx.array | None = None
+) -> mx.array:
+    queries = _heads(attention, attention.query(x))
+    keys, values = keys_values
+    scale = queries.shape[-1] ** -0.5
+    y = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=bias)
+    return attention.out(y.transpose(0, 2, 1, 3).reshape(x.shape))
+
+
+def _heads(attention: Any, x: mx.array) -> mx.array:
+    """(B, T, state) -> (B, H, T, D)"""
+    return x.reshape(*x.shape[:2], attention.n_head, -1).transpose(0, 2, 1, 3)
+
+
+def _feed_forward(block: Any, x: mx.array) -> mx.array:
+    return block.mlp2(nn.gelu(block.mlp1(block.mlp_ln(x))))
+
+
+def _bias(seen: mx.array, dtype: mx.Dtype) -> mx.array:
+    return mx.where(seen, 0.0, -mx.inf).astype(dtype)

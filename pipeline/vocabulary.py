@@ -1,0 +1,166 @@
+"""The tokens of one model: from a prompt to token ids, and from token ids to a hypothesis."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from asr.pipeline.errors import InvalidRequest
+from asr.pipeline.types import Decoding, Hypothesis, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlx_whisper.tokenizer import Tokenizer
+    from mlx_whisper.whisper import Whisper
+
+    from asr.pipeline.engine import Row
+
+STAMP_S = 0.02  # one timestamp token is 20 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The ids that the rules need, and the tokenizer of mlx_whisper behind them."""
+
+    tokenizer: Tokenizer
+    multilingual: bool
+    languages: int
+    context: int  # the decoder's positions: prompt and text together
+
+    @classmethod
+    def of(cls, model: Whisper) -> Vocabulary:
+        from mlx_whisper.tokenizer import get_tokenizer
+
+        tokenizer = get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
+        return cls(tokenizer, model.is_multilingual, model.num_languages, model.dims.n_text_ctx)
+
+    @property
+    def eot(self) -> int:
+        return self.tokenizer.eot
+
+    @property
+    def stamp_first(self) -> int:
+        return self.tokenizer.timestamp_begin
+
+    @property
+    def text_max(self) -> int:
+        """The most tokens a window may have: half of the context, as in the reference."""
+        return self.context // 2
+
+    @property
+    def suppressed(self) -> tuple[int, ...]:
+        """Never said: symbols that are not spoken, and the special tokens of the prompt."""
+        tokenizer = self.tokenizer
+        special = (
+            tokenizer.transcribe,
+            tokenizer.translate,
+            tokenizer.sot,
+            tokenizer.sot_prev,
+            tokenizer.sot_lm,
+            tokenizer.no_speech,
+            tokenizer.no_timestamps,
+        )
+        return tuple(sorted({*tokenizer.non_speech_tokens, *special}))
+
+    def prompt(self, decoding: Decoding) -> tuple[int, ...]:
+        """The tokens before the first one said; the last of them start at ``sot_from_end``.
+
+        Raises InvalidRequest for what this model cannot do: an English-only model knows neither
+        other languages nor translation.
+        """
+        return (*self._previous_text(decoding.prompt), *self._start(decoding))
+
+    @property
+    def sot_from_end(self) -> int:
+        """How far from the prompt's end the start-of-transcript token is."""
+        return 3 if self.multilingual else 1
+
+    def _start(self, decoding: Decoding) -> tuple[int, ...]:
+        tokenizer = self.tokenizer
+        if not self.multilingual:
+            if decoding.language != "en" or decoding.task != "transcribe":
+                raise InvalidRequest(
+                    "This model only transcribes English; choose one without .en in its name",
+                    param="task" if decoding.language == "en" else "language",
+                )
+            return (tokenizer.sot,)
+        task = tokenizer.translate if decoding.task == "translate" else tokenizer.transcribe
+        return (tokenizer.sot, self.language_token(decoding.language), task)
+
+    def language_token(self, language: str) -> int:
+        """The token of a Whisper language code; InvalidRequest if this model has none."""
+        token: int | None = self.tokenizer.special_tokens.get(f"<|{language}|>")
+        if token is None:
+            raise InvalidRequest(
+                f"This model does not know the language {language!r}", param="language"
+            )
+        return token
+
+    def _previous_text(self, prompt: str | None) -> tuple[int, ...]:
+        """The end of the prompt, as if it had been said before: half of the context less one."""
+        if prompt is None or not prompt.strip():
+            return ()
+        tokens = self.tokenizer.encode(" " + prompt.strip())
+        return (self.tokenizer.sot_prev, *tokens[-(self.context // 2 - 1) :])
+
+    def hypothesis(
+        self, row: Row, tokens: Sequence[int], *, sum_logprob: float, no_speech_prob: float
+    ) -> Hypothesis:
+        """What a row said, given its tokens up to (without) the end-of-text token."""
+        text = self.tokenizer.decode([token for token in tokens if token < self.eot]).strip()
+        pieces, heard_s = self._pieces(tokens, row.window.duration_s)
+        start_s = row.window.start_s
+        return Hypothesis(
+            window=row.window,
+            pieces=tuple(
+                Piece(start_s + begin, start_s + end, self._text(said), tuple(said))
+                for begin, end, said in pieces
+            ),
+            heard_until_s=start_s + heard_s,
+            temperature=row.temperature,
+            avg_logprob=sum_logprob / (len(tokens) + 1),
+            no_speech_prob=0.0 if math.isnan(no_speech_prob) else no_speech_prob,
+            compression_ratio=compression_ratio(text),
+        )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return self.tokenizer.decode([token for token in tokens if token < self.eot])
+
+    def _pieces(
+        self, tokens: Sequence[int], duration_s: float
+    ) -> tuple[list[tuple[float, float, Sequence[int]]], float]:
+        """(start, end, tokens) of each piece, and until when the window was heard.
+
+        As OpenAI's ``transcribe()``: pieces end where two timestamps meet; text after the last
+        such place belongs to the next look at the audio; a single timestamp at the end says that
+        nothing is spoken after it.
+        """
+        stamped = [token >= self.stamp_first for token in tokens]
+        cuts = [i for i in range(1, len(tokens)) if stamped[i - 1] and stamped[i]]
+        closed = stamped[-2:] == [False, True]
+        if not cuts:
+            stamps = [self._seconds(token) for token in tokens if token >= self.stamp_first]
+            start_s = stamps[0] if stamps else 0.0
+            end_s = stamps[-1] if stamps and stamps[-1] > start_s else duration_s
+            return [(start_s, end_s, tokens)] if tokens else [], duration_s
+        if closed:
+            cuts.append(len(tokens))
+        pieces = [
+            (self._seconds(tokens[a]), self._seconds(tokens[b - 1]), tokens[a:b])
+            for a, b in pairwise([0, *cuts])
+        ]
+        heard_s = duration_s if closed else self._seconds(tokens[cuts[-1] - 1])
+        return pieces, min(heard_s, duration_s)
+
+    def _seconds(self, stamp: int) -> float:
+        return (stamp - self.stamp_first) * STAMP_S
+
+
+def compression_ratio(text: str) -> float:
+    """How well zlib packs a text: repetition packs well. Empty text is 0."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data))
