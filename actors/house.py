@@ -118,6 +118,10 @@ class House:
         """Which actor is down for good, if one is."""
         return self.health.fault
 
+    async def wait_broken(self) -> None:
+        """Return when an actor is down for good: then the house can only be left."""
+        await self.health.broken.wait()
+
     def refuse_if_full(self) -> None:
         """Raise Busy if no request could be accepted now."""
         self.queue.refuse_if_full()

@@ -9,7 +9,7 @@ from typing import Protocol
 import trio
 
 from asr.actors.house import House
-from asr.terminal.exits import DONE
+from asr.terminal.exits import DONE, INTERNAL
 from asr.terminal.signals import watch_signals
 
 
@@ -31,11 +31,19 @@ async def serve_house(
             partial(watch_signals, lambda _number: stop.set(), patience_s=patience_s)
         )
         async with house as opened:
+            nursery.start_soon(_stop_when_broken, opened, stop)
             await _unless(stop, partial(_preload, opened))
             if not stop.is_set():
                 await _open_front(opened, front, stop)
+            code = DONE if opened.broken() is None else INTERNAL
         nursery.cancel_scope.cancel()
-    return DONE
+    return code
+
+
+async def _stop_when_broken(house: House, stop: trio.Event) -> None:
+    """What is left can still answer why: so the end is a drain here, too."""
+    await house.wait_broken()
+    stop.set()
 
 
 async def _open_front(house: House, front: Front, stop: trio.Event) -> None:

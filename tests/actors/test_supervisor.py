@@ -5,7 +5,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from asr.actors.supervisor import Restarts, supervise
+from asr.actors.supervisor import Hopeless, Restarts, supervise
 from tests.fakes import pass_time
 
 
@@ -48,8 +48,9 @@ async def test_a_crashed_task_is_run_again_after_a_pause_and_counted(
 
 async def test_crashes_that_come_too_fast_are_hopeless(autojump_clock: MockClock) -> None:
     task = Task(1, 1, 1, 1)
-    with pytest.raises(Broken):
+    with pytest.raises(Hopeless) as hopeless:
         await supervise("gpu", task, restarts=Restarts(most=2, within_s=30, pause_s=1))
+    assert type(hopeless.value.__cause__) is Broken
     assert len(task.starts) == 3
 
 

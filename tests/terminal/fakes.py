@@ -39,6 +39,8 @@ class FakeHouse:
     answers: dict[str, Transcript | Exception] = field(default_factory=dict)
     gates: dict[str, trio.Event] = field(default_factory=dict)
     preloading: trio.Event | None = None
+    fault: str | None = None
+    broke: trio.Event = field(default_factory=trio.Event)
     models: FakeModels = FakeModels()
     device: str = "cpu"
     compute_type: str = "float32"
@@ -52,6 +54,16 @@ class FakeHouse:
             yield cast("House", self)
         finally:
             self.events.append("closed")
+
+    def broken(self) -> str | None:
+        return self.fault
+
+    async def wait_broken(self) -> None:
+        await self.broke.wait()
+
+    def break_down(self) -> None:
+        self.fault = "the gpu actor is down for good"
+        self.broke.set()
 
     async def preload(self, name: str) -> None:
         self.events.append(f"preload {name}")

@@ -48,6 +48,21 @@ async def test_it_serves_once_the_model_is_there_and_closes_in_reverse(
     assert house.events == ["open", "preload base", "front opens", "front drained", "closed"]
 
 
+async def test_a_house_that_falls_down_drains_and_says_so_in_its_exit_code() -> None:
+    house = FakeHouse()
+    codes: list[int] = []
+
+    async def run() -> None:
+        desk = partial(front, events=house.events)
+        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await wait_all_tasks_blocked()
+        house.break_down()
+    assert (codes, house.events[-2:]) == ([70], ["front drained", "closed"])
+
+
 async def test_a_signal_while_the_model_loads_ends_it_without_opening() -> None:
     house = FakeHouse(preloading=trio.Event())
     codes: list[int] = []
