@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from asr.http.health import ALWAYS_OPEN
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
@@ -61,7 +63,9 @@ class Edge:
             took_s = time.perf_counter() - started
             self._metrics.request(state.get("endpoint", "<none>"), status, took_s)
             words = (state["request_id"], scope["method"], quote(scope["path"]), status, took_s)
-            log.info("%s %s %s %d %.3f s", *words)
+            # Probes come every few seconds for as long as the server lives: not worth a line.
+            level = logging.DEBUG if scope["path"] in ALWAYS_OPEN else logging.INFO
+            log.log(level, "%s %s %s %d %.3f s", *words)
 
 
 def request_id(headers: list[tuple[bytes, bytes]]) -> str:

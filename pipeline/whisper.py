@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 
 
 class Pace(NamedTuple):
-    """Rows in a batch, windows encoded at once, and token steps before the host looks again."""
+    """Rows in a batch, windows encoded at once, token steps before the host looks again, and the
+    bytes of freed arrays that MLX may keep for reuse."""
 
     rows_max: int
     encode_max: int
     steps: int
+    cache_bytes: int
 
 
 # A CPU gains nothing from encoding windows together, and a step past a row's end costs it
-# milliseconds. A GPU is launch-bound: it runs ahead, and a wasted step costs next to nothing.
-CPU_PACE = Pace(rows_max=8, encode_max=1, steps=1)
-GPU_PACE = Pace(rows_max=32, encode_max=16, steps=8)
+# milliseconds; its time goes into the encoder, so that few rows are enough. A GPU is launch-bound:
+# it runs ahead, and a wasted step costs next to nothing.
+CPU_PACE = Pace(rows_max=4, encode_max=1, steps=1, cache_bytes=128 << 20)
+GPU_PACE = Pace(rows_max=32, encode_max=16, steps=8, cache_bytes=2 << 30)
 
 
 class WhisperEngine:
@@ -48,12 +51,13 @@ class WhisperEngine:
         device = pick_device(settings.device)
         mx.set_default_device(mx.cpu if device == "cpu" else mx.gpu)
         pace = CPU_PACE if device == "cpu" else GPU_PACE
+        mx.set_cache_limit(pace.cache_bytes)
         self._rows_max = settings.batch_size or pace.rows_max
         self._pace = pace
         self._shelf = Shelf(
             pick_compute_type(settings.compute_type, device), settings.models_max_mb * 1_000_000
         )
-        self._features = Features(2 * self._rows_max)
+        self._features = Features(self._rows_max + 1)
         self._batch: Batch | None = None
         self._batch_model = ""
 
@@ -118,15 +122,17 @@ class WhisperEngine:
 
     def _encoded(self, name: str, shelved: Shelved, windows: Sequence[Window]) -> mx.array:
         """Audio features of windows, (B, 1500, state): remembered ones are not computed again."""
-        new = [window for window in windows if not self._features.knows(name, window)]
+        found = {window: self._features.recall(name, window) for window in windows}
+        new = [window for window in windows if found[window] is None]
         for i in range(0, len(new), self._pace.encode_max):
             part = new[i : i + self._pace.encode_max]
             mel = mx.stack([log_mel(window, shelved.model.dims.n_mels) for window in part])
             encoded = encode(shelved.model, mel.astype(shelved.dtype))
             mx.eval(encoded)
             for window, features in zip(part, encoded, strict=True):
+                found[window] = features
                 self._features.remember(name, window, features)
-        return mx.stack([self._features.recall(name, window) for window in windows])
+        return mx.stack([features for features in found.values() if features is not None])
 
 
 class Features:
@@ -136,11 +142,8 @@ class Features:
         self._windows_max = windows_max
         self._kept: OrderedDict[tuple[str, Window], mx.array] = OrderedDict()
 
-    def knows(self, model: str, window: Window) -> bool:
-        return (model, window) in self._kept
-
-    def recall(self, model: str, window: Window) -> mx.array:
-        return self._kept[model, window]
+    def recall(self, model: str, window: Window) -> mx.array | None:
+        return self._kept.get((model, window))
 
     def remember(self, model: str, window: Window, features: mx.array) -> None:
         """Keep the features (1500, state); the oldest leave past the bound."""
