@@ -22,7 +22,7 @@ from asr.pipeline.shelf import Shelf, Shelved
 from asr.pipeline.types import Detected, Hypothesis, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from asr.pipeline.types import Decoding
 
@@ -122,8 +122,8 @@ class WhisperEngine:
 
     def _encoded(self, name: str, shelved: Shelved, windows: Sequence[Window]) -> mx.array:
         """Audio features of windows, (B, 1500, state): remembered ones are not computed again."""
-        found = {window: self._features.recall(name, window) for window in windows}
-        new = [window for window in windows if found[window] is None]
+        found = self._features.recall(name, windows)
+        new = [window for window in dict.fromkeys(windows) if window not in found]
         for i in range(0, len(new), self._pace.encode_max):
             part = new[i : i + self._pace.encode_max]
             mel = mx.stack([log_mel(window, shelved.model.dims.n_mels) for window in part])
@@ -132,7 +132,7 @@ class WhisperEngine:
             for window, features in zip(part, encoded, strict=True):
                 found[window] = features
                 self._features.remember(name, window, features)
-        return mx.stack([features for features in found.values() if features is not None])
+        return mx.stack([found[window] for window in windows])
 
 
 class Features:
@@ -142,8 +142,13 @@ class Features:
         self._windows_max = windows_max
         self._kept: OrderedDict[tuple[str, Window], mx.array] = OrderedDict()
 
-    def recall(self, model: str, window: Window) -> mx.array | None:
-        return self._kept.get((model, window))
+    def recall(self, model: str, windows: Iterable[Window]) -> dict[Window, mx.array]:
+        """The features of those windows that are remembered."""
+        return {
+            window: features
+            for window in windows
+            if (features := self._kept.get((model, window))) is not None
+        }
 
     def remember(self, model: str, window: Window, features: mx.array) -> None:
         """Keep the features (1500, state); the oldest leave past the bound."""
