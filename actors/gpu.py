@@ -5,6 +5,7 @@ It never waits for company: the time that the GPU is busy is the time in which t
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,10 @@ class Board:
     memory: Memory = NO_MEMORY
     waiting: int = 0
     running: int = 0
+
+    def wipe(self) -> None:
+        """There is no engine any more, nor anything in it."""
+        self.loaded, self.memory, self.waiting, self.running = (), NO_MEMORY, 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +135,23 @@ async def run_gpu(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Decode whatever waits until the inbox closes."""
-    engine = await in_thread(make)  # a restart begins here, with nothing left over
+    engine = await in_thread(_make_afresh, make)
     task_status.started()
-    with Waiting(engine.rows_max) as waiting:
-        desk = Desk(engine, in_thread, waiting, board, metrics)
-        async for message in inbox:
-            await desk.take(message)
-            while waiting:
-                await desk.turn()
-                with suppress(trio.WouldBlock, trio.EndOfChannel):
-                    while True:
-                        await desk.take(inbox.receive_nowait())
+    try:
+        with Waiting(engine.rows_max) as waiting:
+            await _work(inbox, Desk(engine, in_thread, waiting, board, metrics))
+    finally:
+        board.wipe()
+
+
+async def _work(inbox: trio.MemoryReceiveChannel[GpuMessage], desk: Desk) -> None:
+    async for message in inbox:
+        await desk.take(message)
+        while desk.waiting:
+            with suppress(trio.WouldBlock, trio.EndOfChannel):
+                while True:  # rows that came together join together
+                    await desk.take(inbox.receive_nowait())
+            await desk.turn()
 
 
 @dataclass(slots=True)
@@ -180,16 +191,20 @@ class Desk:
         """Rows leave, rows join, and the batch takes a few steps."""
         gone = self.waiting.forget_abandoned()
         joining = self.waiting.next_rows()
-        if joining:
-            self._use(joining[0])
+        self._show()
         refused, finished = await self._do(partial(_turn, self.engine, gone, joining))
+        if model := self.waiting.model:
+            self._use(model)
         for row, error in refused:
             self.waiting.refuse(row, error)
+        if joining and self.waiting.running:
+            self.metrics.batch(self.waiting.running)
         for row, hypothesis in finished:
             self.metrics.tokens(sum(len(piece.tokens) for piece in hypothesis.pieces))
             self.waiting.finish(row, hypothesis)
-        if joining:
-            self.metrics.batch(self.waiting.running)
+        self._show()
+
+    def _show(self) -> None:
         self.board.waiting, self.board.running = self.waiting.windows, self.waiting.running
 
     async def _answer(self, reply: Reply[T], ask: Callable[[], T]) -> None:
@@ -201,6 +216,9 @@ class Desk:
                 reply.send(await self._do(ask))
             except AsrError as error:
                 reply.send(error)
+            except FileNotFoundError:
+                if not reply.abandoned:  # else the audio has gone with its caller
+                    raise
 
     async def _do(self, work: Callable[[], T]) -> T:
         """Work in the engine's thread, and put on the board what has become of its memory."""
@@ -238,9 +256,22 @@ def _turn(
         model, rows = joining
         refused = [(row, error) for row in rows if (error := _refusal(engine, model, row))]
         barred = {row for row, _ in refused}
-        if welcome := [row for row in rows if row not in barred]:
-            engine.admit(model, welcome)
+        refused += _admit(engine, model, [row for row in rows if row not in barred])
     return refused, engine.advance()
+
+
+def _admit(engine: Engine, model: ModelFolder, rows: list[Row]) -> Refused:
+    """Let rows join, and say which could not: audio goes with its caller, at any moment."""
+    try:
+        if rows:
+            engine.admit(model, rows)
+    except FileNotFoundError:
+        left = [row for row in rows if row.window.audio.path.exists()]
+        if len(left) == len(rows):
+            raise
+        gone = [row for row in rows if row not in left]
+        return [*((row, EngineRestarted()) for row in gone), *_admit(engine, model, left)]
+    return []
 
 
 def _refusal(engine: Engine, model: ModelFolder, row: Row) -> AsrError | None:
@@ -250,6 +281,12 @@ def _refusal(engine: Engine, model: ModelFolder, row: Row) -> AsrError | None:
     except AsrError as error:
         return error
     return None
+
+
+def _make_afresh(make: Callable[[], Engine]) -> Engine:
+    """An engine, after the weights of a crashed one: its traceback's cycle keeps them until now."""
+    gc.collect()
+    return make()
 
 
 def _unload(engine: Engine, names: tuple[str, ...]) -> None:

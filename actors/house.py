@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from asr.actors.ffmpeg import find_ffmpeg
+from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gpu import Gpu, open_gpu, run_gpu
 from asr.actors.librarian import Librarian, run_librarian
 from asr.actors.listener import Finder, Listener, ListenerMessage, run_listener
@@ -18,14 +18,15 @@ from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.supervisor import Hopeless, Startable, supervise
 from asr.actors.sweeper import run_sweeper
-from asr.actors.thread import open_thread
-from asr.actors.transcriber import Notify, Stations, transcribe
+from asr.actors.thread import InThread, open_thread
+from asr.actors.transcriber import Notify, Read, Stations, transcribe
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
-from asr.pipeline.errors import DeadlineExceeded
+from asr.pipeline.errors import DeadlineExceeded, EngineRestarted
 from asr.pipeline.setting import setting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from asr.actors.metrics import Metrics
@@ -133,7 +134,11 @@ class House:
         """
         folder = await self.stations.librarian.fetch(name)
         await self.stations.gpu.load(ModelFolder(name, folder))
-        self.nursery.start_soon(self.stations.listener.warm)
+        self.nursery.start_soon(self._warm)
+
+    async def _warm(self) -> None:
+        with suppress(EngineRestarted):  # its supervisor knows; the first request loads it then
+            await self.stations.listener.warm()
 
     async def transcribe(
         self,
@@ -166,16 +171,18 @@ async def open_house(
     metrics: Metrics,
     machine: Machine,
     spool: Path,
+    threads: Callable[[str], AbstractAsyncContextManager[InThread]] = open_thread,
+    read: Read | None = None,
 ) -> AsyncIterator[House]:
     """All actors at work for as long as the context lasts; leaving stops them.
 
     ``engine`` and ``finder`` are made in the threads that will own them; ``spool`` is the folder
-    for uploads and samples. Raises NoFfmpeg.
+    for uploads and samples. ``read`` is ffmpeg's part, unless given. Raises NoFfmpeg.
     """
     health = Health()
     async with (
-        open_thread("gpu") as gpu_thread,
-        open_thread("listener") as listener_thread,
+        threads("gpu") as gpu_thread,
+        threads("listener") as listener_thread,
         trio.open_nursery() as nursery,
     ):
         start = partial(_start, nursery, health, metrics)
@@ -189,13 +196,12 @@ async def open_house(
         await start("listener", partial(run_listener, inbox, finder, listener_thread), inbox)
         await nursery.start(_run_sweeper, (gpu, listener), settings)
         stations = Stations(
-            ffmpeg=find_ffmpeg(),
+            read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
             receiver=receiver,
             listener=listener,
             librarian=librarian,
             gpu=gpu,
             metrics=metrics,
-            audio_max_s=settings.audio_max_s,
         )
         _show(metrics, queue, receiver, gpu)
         yield House(settings, machine, metrics, models, queue, stations, health, nursery)
@@ -234,12 +240,13 @@ async def _keep(
     metrics: Metrics,
     task_status: trio.TaskStatus[None],
 ) -> None:
-    """Run an actor again and again; when that is hopeless, say so and send its callers away."""
+    """Run an actor again and again, and say so when that is hopeless; its mail never waits on."""
     try:
         await supervise(name, run, on_restart=metrics.restarted, task_status=task_status)
     except Hopeless:
         log.exception("%s is down for good", name)
         health.fail(f"the {name} actor is down for good")
+    finally:
         with inbox, suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 inbox.receive_nowait().reply.close()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from asr.actors import ffmpeg
 from asr.pipeline.assemble import assemble
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import (
@@ -39,17 +38,24 @@ Notify = Callable[[Progress], None]
 LANGUAGE_OF_SILENCE = "en"
 
 
+class Read(Protocol):
+    """Decodes a file into samples in another one; ``check`` may end that by what it raises."""
+
+    async def __call__(
+        self, source: Path, target: Path, *, raw: bool, check: Callable[[], None]
+    ) -> Audio: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stations:
     """Where a request passes by."""
 
-    ffmpeg: str
+    read: Read
     receiver: Receiver
     listener: Listener
     librarian: Librarian
     gpu: Gpu
     metrics: Metrics
-    audio_max_s: float
 
 
 async def transcribe(
@@ -80,16 +86,13 @@ async def transcribe(
 
 async def _read(source: Path, target: Path, *, raw: bool, stations: Stations) -> Audio:
     """The file's samples, on disk."""
-    audio = await ffmpeg.decode(
-        source,
-        target,
-        ffmpeg=stations.ffmpeg,
-        seconds_max=stations.audio_max_s,
-        raw=raw,
-        check=stations.receiver.check_room,
-    )
-    stations.metrics.audio(audio.duration_s, (await trio.Path(source).stat()).st_size)
+    audio = await stations.read(source, target, raw=raw, check=stations.receiver.check_room)
+    stations.metrics.audio(audio.duration_s, _size(source))
     return audio
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 async def _language(
@@ -132,8 +135,8 @@ class Ear:
 
     def heard(self, hypothesis: Hypothesis) -> None:
         """Count what was heard now, and not what has to be heard again."""
-        self._heard_s += min(hypothesis.heard_until_s, hypothesis.window.end_s)
-        self._heard_s -= hypothesis.window.start_s
+        window, rest = hypothesis.window, rest_of(hypothesis)
+        self._heard_s += (rest.start_s if rest else window.end_s) - window.start_s
         share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
         self._notify(Progress(share * self._total_s, self._total_s))
 

@@ -49,6 +49,7 @@ class Waiting:
         self._rows_max = rows_max
         self._ring: deque[Request] = deque()
         self._running: dict[Row, Request] = {}
+        self._leaving: set[Row] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +61,7 @@ class Waiting:
             request.reply.close()
 
     def __bool__(self) -> bool:
-        return bool(self._ring or self._running)
+        return bool(self._ring or self._running or self._leaving)
 
     @property
     def windows(self) -> int:
@@ -72,20 +73,25 @@ class Waiting:
         """Rows in the batch."""
         return len(self._running)
 
+    @property
+    def model(self) -> ModelFolder | None:
+        """The model of the batch; None if it is empty."""
+        return next((request.model for request in self._running.values()), None)
+
     def add(self, model: ModelFolder, rows: Iterable[Row], reply: Reply) -> None:
         self._ring.append(Request(model, deque(rows), reply))
 
     def forget_abandoned(self) -> tuple[Row, ...]:
-        """Strike requests that nobody waits for; the rows of theirs that are in the batch."""
-        gone = [request for request in self._requests() if request.reply.abandoned]
-        rows = tuple(row for request in gone for row in request.running)
-        for request in gone:
-            self._strike(request)
+        """Strike requests that nobody waits for; the rows that have to leave the batch now."""
+        for request in self._requests():
+            if request.reply.abandoned:
+                self._strike(request)
+        rows, self._leaving = tuple(self._leaving), set()
         return rows
 
     def next_rows(self) -> tuple[ModelFolder, tuple[Row, ...]] | None:
         """The model and the rows that join now; None if nobody may."""
-        if not self._ring or self._model_running() not in (None, self._ring[0].model):
+        if not self._ring or self.model not in (None, self._ring[0].model):
             return None
         model, rows = self._ring[0].model, list[Row]()
         while len(self._running) < self._rows_max and (request := self._next_on(model)):
@@ -97,17 +103,16 @@ class Waiting:
         return (model, tuple(rows)) if rows else None
 
     def refuse(self, row: Row, error: AsrError) -> None:
-        """Tell a row's caller that this cannot be done, and forget all the rows of that request."""
-        if request := self._running.get(row):
+        """Tell the caller of a row that could not join why, and forget the request's others."""
+        if request := self._left(row):
             request.reply.send(error)
             self._strike(request)
 
     def finish(self, row: Row, hypothesis: Hypothesis) -> None:
         """Deliver what a row said, or let it try again, warmer, if that looks wrong."""
-        request = self._running.pop(row, None)
+        request = self._left(row)
         if request is None:
             return
-        request.running.remove(row)
         warmer = [t for t in row.decoding.temperatures if t > row.temperature]
         if warmer and needs_another_try(hypothesis):
             request.rows.appendleft(replace(row, temperature=warmer[0]))
@@ -118,6 +123,14 @@ class Waiting:
         if request.done:
             request.reply.close()
 
+    def _left(self, row: Row) -> Request | None:
+        """The request of a row that is not in the batch any more; None if it has been struck."""
+        self._leaving.discard(row)
+        request = self._running.pop(row, None)
+        if request is not None:
+            request.running.remove(row)
+        return request
+
     def _next_on(self, model: ModelFolder) -> Request | None:
         return next((request for request in self._ring if request.model == model), None)
 
@@ -126,15 +139,13 @@ class Waiting:
         if request.rows:
             self._ring.append(request)
 
-    def _model_running(self) -> ModelFolder | None:
-        return next((request.model for request in self._running.values()), None)
-
     def _requests(self) -> list[Request]:
         return list(dict.fromkeys([*self._ring, *self._running.values()]))
 
     def _strike(self, request: Request) -> None:
         request.reply.close()
         for row in request.running:
-            self._running.pop(row)
+            del self._running[row]
+        self._leaving |= request.running
         if request in self._ring:
             self._ring.remove(request)

@@ -1,0 +1,190 @@
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from asr.pipeline.engine import Row
+from asr.pipeline.types import Detected, Hypothesis
+from tests.actors.fakes import (
+    BASE,
+    ENGLISH,
+    UNKNOWN,
+    name,
+    said,
+    step,
+    windows,
+)
+from tests.actors.room import Room, at_work
+from tests.fakes import FakeThread
+
+
+async def test_answers_come_one_by_one_as_rows_end_and_in_order_at_last(room: Room) -> None:
+    room.script.turns = lambda row: {0.0: 3, 30.0: 1, 60.0: 2}[row.window.start_s]
+
+    def heard(answer: Hypothesis) -> None:
+        room.script.record.append(f"heard {name(answer.window)}")
+
+    answers = await room.gpu.decode(BASE, windows("a", 3), ENGLISH, heard=heard)
+    assert room.script.record == [
+        "load base",
+        "admit a0 a30 a60",
+        "advance a0 a30 a60",
+        "heard a30",
+        "advance a0 a60",
+        "heard a60",
+        "advance a0",
+        "heard a0",
+    ]
+    assert [name(answer.window) for answer in answers] == ["a0", "a30", "a60"]
+
+
+async def test_no_windows_need_no_engine(room: Room) -> None:
+    with trio.fail_after(0):
+        assert await room.gpu.decode(BASE, (), ENGLISH) == []
+    assert room.script.record == []
+
+
+async def test_rows_of_later_requests_join_while_earlier_ones_run(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    room.script.turns = lambda row: 3 if name(row.window) == "a0" else 1
+    thread.hold()
+    await at_work(nursery, room, ("a", 2), ("b", 1))
+    await step(thread)
+    await at_work(nursery, room, ("c", 1))
+    await step(thread)
+    await step(thread)
+    assert room.script.record == [
+        "load base",
+        "admit a0 a30",
+        "advance a0 a30",
+        "admit b0",
+        "advance a0 b0",
+        "admit c0",
+        "advance a0 c0",
+    ]
+    assert room.heard == {"b": "b0", "a": "a0 a30", "c": "c0"}
+
+
+async def test_rows_that_come_together_join_together(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    for who in "abc":
+        nursery.start_soon(room.decode, who, 1)
+    await wait_all_tasks_blocked()
+    (admission,) = [line for line in room.script.record if line.startswith("admit")]
+    assert sorted(admission.split()) == ["a0", "admit", "b0", "c0"]
+
+
+async def test_a_row_that_looks_wrong_is_decoded_again_warmer_and_only_the_last_is_heard(
+    room: Room,
+) -> None:
+    def says(row: Row) -> Hypothesis:
+        doubtful = name(row.window) == "a30" and row.temperature < 0.4
+        return said(row, avg_logprob=-2.0 if doubtful else -0.5)
+
+    room.script.says = says
+    await room.decode("a", 2)
+    assert room.script.record == [
+        "load base",
+        "admit a0 a30",
+        "advance a0 a30",
+        "admit a30@0.2",
+        "advance a30@0.2",
+        "admit a30@0.4",
+        "advance a30@0.4",
+    ]
+
+
+async def test_the_rows_of_a_caller_who_leaves_are_dropped_at_the_next_turn_and_no_others(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    room.script.turns = lambda _: 3
+    thread.hold()
+    async with trio.open_nursery() as caller:
+        await at_work(caller, room, ("a", 6))
+        await at_work(nursery, room, ("b", 1))
+        await step(thread)
+        caller.cancel_scope.cancel()
+    assert room.script.record[2:] == ["advance a0 a30 a60 a90"]
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.script.record == [
+        "load base",
+        "admit a0 a30 a60 a90",
+        "advance a0 a30 a60 a90",
+        "advance a0 a30 a60 a90",  # was under way
+        "drop a0 a30 a60 a90",
+        "admit b0",
+        "advance b0",
+        "advance b0",
+        "advance b0",
+    ]
+    assert room.heard == {"b": "b0"}
+
+
+async def test_a_caller_who_leaves_while_it_waits_costs_no_forward_pass(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("a", 1))
+    async with trio.open_nursery() as caller:
+        await at_work(caller, room, ("b", 8))
+        caller.start_soon(room.detect, "c")
+        await wait_all_tasks_blocked()
+        caller.cancel_scope.cancel()
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.script.record == ["load base", "admit a0", "advance a0"]
+    assert room.gpu.board.waiting == 0
+
+
+async def test_a_language_is_detected_before_what_waits_to_be_decoded(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("a", 5))
+    nursery.start_soon(room.detect, "b")
+    await wait_all_tasks_blocked()
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.script.record == [
+        "load base",
+        "admit a0 a30 a60 a90",
+        "advance a0 a30 a60 a90",
+        "detect b0",
+        "admit a120",
+        "advance a120",
+    ]
+    assert room.heard["b"] == "de"
+
+
+async def test_detect_tells_how_sure_the_model_is(room: Room) -> None:
+    assert await room.gpu.detect(BASE, windows("a", 1)[0]) == Detected("de", 0.9)
+
+
+async def test_what_the_model_cannot_do_is_told_to_who_asked_and_to_no_other(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("a", 1))
+    nursery.start_soon(room.decode, "b", 2, BASE, UNKNOWN)
+    await wait_all_tasks_blocked()
+    await at_work(nursery, room, ("c", 1))
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.heard == {"a": "a0", "b": "InvalidRequest", "c": "c0"}
+    assert room.script.made == 1
+    assert room.script.record[-2:] == ["admit c0", "advance c0"]
+
+
+async def test_too_much_mail_is_refused_at_once(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("first", 1))
+    for number in range(300):
+        nursery.start_soon(room.decode, f"{number}x", 1)
+    await wait_all_tasks_blocked()
+    assert list(room.heard.values()) == ["Busy"] * 44  # 256 fit in
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert len(room.heard) == 301

@@ -1,0 +1,176 @@
+"""What stops the engine, what must not, and who hears of it."""
+
+import weakref
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from asr.actors.gpu import Board, open_gpu, run_gpu
+from asr.actors.metrics import Metrics
+from asr.actors.thread import open_thread
+from asr.pipeline.audio import open_samples
+from asr.pipeline.engine import LoadedModel
+from asr.pipeline.errors import EngineRestarted
+from asr.pipeline.types import Hypothesis, Window
+from tests.actors.fakes import (
+    BASE,
+    ENGLISH,
+    TINY,
+    FakeEngine,
+    Script,
+    windows,
+)
+from tests.actors.room import Room, at_work
+from tests.fakes import FakeThread, pass_time
+
+
+def window_of(file: Path) -> Window:
+    """A window of one second on the disk."""
+    file.write_bytes(bytes(32_000))
+    return Window(open_samples(file), 0.0, 1.0)
+
+
+async def test_a_crash_is_told_to_those_in_the_engine_and_the_next_one_reads_the_mail(
+    room: Room, thread: FakeThread, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    room.script.faults["advance"] = [MemoryError()]
+    thread.hold()
+    await at_work(nursery, room, ("a", 6), ("b", 1))
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.heard == {"a": "EngineRestarted"}
+    await pass_time(2)
+    assert room.heard == {"a": "EngineRestarted", "b": "b0"}
+    assert room.script.made == 2
+    assert room.script.record[-3:] == ["load base", "admit b0", "advance b0"]
+
+
+@pytest.mark.parametrize("call", ["load", "detect", "admit"])
+async def test_whatever_crashes_the_caller_hears_of_it_and_may_come_again(
+    room: Room, call: str, autojump_clock: MockClock
+) -> None:
+    room.script.faults[call] = [RuntimeError()]
+    ask = room.detect if call == "detect" else partial(room.decode, count=1)
+    await ask("a")
+    await ask("b")
+    assert room.heard["a"] == "EngineRestarted"
+    assert room.heard["b"] in {"de", "b0"}
+    assert room.script.made == 2
+
+
+async def test_after_a_crash_the_board_is_empty_and_nothing_counts_as_evicted(
+    room: Room, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    await room.gpu.load(TINY)
+    room.script.faults["advance"] = [RuntimeError()]
+    await room.decode("a", 6)
+    assert room.gpu.board == Board()
+    await room.decode("b", 1)
+    assert room.gpu.board.loaded == (LoadedModel("base", 100),)
+    assert room.number('whisperx_model_evictions_total{model="tiny"}') == 0
+
+
+async def test_a_caller_that_cannot_bear_an_answer_is_the_only_one_to_fall(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    def heard(_: Hypothesis) -> None:
+        raise ZeroDivisionError
+
+    thread.hold()
+    await at_work(nursery, room, ("a", 1))
+    thread.release()
+    with pytest.raises(ZeroDivisionError):
+        await room.gpu.decode(BASE, windows("b", 6), ENGLISH, heard=heard)
+    await wait_all_tasks_blocked()
+    assert (room.heard, room.script.made, room.gpu.board.waiting) == ({"a": "a0"}, 1, 0)
+
+
+async def test_audio_that_goes_with_its_caller_does_not_stop_the_rows_that_join_beside_it(
+    room: Room, thread: FakeThread, nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    room.script.reads_files = True
+    stays, goes = tmp_path / "stays", tmp_path / "goes"
+    thread.hold()
+    async with trio.open_nursery() as caller:
+        caller.start_soon(room.decode_all, "goes", (window_of(goes),))
+        nursery.start_soon(room.decode_all, "stays", (window_of(stays),))
+        await wait_all_tasks_blocked()
+        caller.cancel_scope.cancel()
+    goes.unlink()
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert (room.heard, room.script.made) == ({"stays": "stays0"}, 1)
+
+
+async def test_audio_may_go_with_its_caller_while_a_language_is_detected(
+    room: Room, thread: FakeThread, tmp_path: Path
+) -> None:
+    room.script.reads_files = True
+    goes = tmp_path / "goes"
+    thread.hold()
+    async with trio.open_nursery() as caller:
+        caller.start_soon(room.detect_in, "goes", window_of(goes))
+        await wait_all_tasks_blocked()
+        caller.cancel_scope.cancel()
+    goes.unlink()
+    thread.release()
+    await room.decode_all("stays", (window_of(tmp_path / "stays"),))
+    assert (room.heard, room.script.made) == ({"stays": "stays0"}, 1)
+
+
+async def test_a_caller_whose_audio_was_taken_away_is_told_and_no_other(
+    room: Room, tmp_path: Path
+) -> None:
+    room.script.reads_files = True
+    taken = window_of(tmp_path / "taken")
+    taken.audio.path.unlink()
+    await room.decode_all("taken", (taken,))
+    await room.decode_all("b", (window_of(tmp_path / "b"),))
+    assert room.heard == {"taken": "EngineRestarted", "b": "b0"}
+    assert room.script.made == 1
+
+
+async def test_another_file_that_is_missing_is_a_crash(
+    room: Room, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    room.script.faults["admit"] = [FileNotFoundError()]
+    room.script.faults["detect"] = [FileNotFoundError()]
+    await room.decode_all("a", (window_of(tmp_path / "a"),))
+    await room.detect("b")
+    await room.detect("c")
+    assert room.heard == {"a": "EngineRestarted", "b": "EngineRestarted", "c": "de"}
+    assert room.script.made == 3
+
+
+async def test_a_crashed_engine_and_its_weights_are_gone_before_the_next_one_is_made(
+    script: Script,
+) -> None:
+    """On a real thread, as only that ties the engine into a cycle; so without the mock clock."""
+    made: list[weakref.ref[FakeEngine]] = []
+    alive: list[int] = []
+
+    def make() -> FakeEngine:
+        alive.append(sum(engine() is not None for engine in made))
+        engine = script.engine()
+        made.append(weakref.ref(engine))
+        return engine
+
+    script.faults["load"] = [MemoryError()]
+    gpu, mail = open_gpu()
+
+    async def run() -> None:
+        with suppress(MemoryError):
+            await run_gpu(mail, make, thread, gpu.board, Metrics())
+        await run_gpu(mail, make, thread, gpu.board, Metrics())
+
+    async with open_thread("gpu") as thread, trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        with pytest.raises(EngineRestarted):
+            await gpu.load(BASE)
+        await gpu.load(BASE)
+        nursery.cancel_scope.cancel()
+    assert alive == [0, 0]
