@@ -1,6 +1,8 @@
 """What stops the engine, what must not, and who hears of it."""
 
+import gc
 import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -146,6 +148,15 @@ async def test_another_file_that_is_missing_is_a_crash(
     assert room.script.made == 3
 
 
+@pytest.fixture
+def no_chance_collection() -> Iterator[None]:
+    """Nothing is collected but when it is asked for."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_chance_collection")
 async def test_a_crashed_engine_and_its_weights_are_gone_before_the_next_one_is_made(
     script: Script,
 ) -> None:

@@ -169,7 +169,7 @@ def test_a_window_is_overtaken_by_at_most_one_of_each_request_that_was_there(
     order: list[str] = []
     while "short0" not in order:
         order += desk.join().split()
-        desk.end()
+        desk.end(says=repetitive)  # who has to try again queues up again
     assert order.index("short0") <= len(longs)
 
 
