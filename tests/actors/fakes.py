@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import trio
 from trio.testing import wait_all_tasks_blocked
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
@@ -96,6 +97,7 @@ class Script:
     reads_files: bool = False
     faults: defaultdict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
     record: list[str] = field(default_factory=list)
+    admitted: list[Row] = field(default_factory=list)
     made: int = 0
 
     def engine(self) -> FakeEngine:
@@ -156,6 +158,7 @@ class FakeEngine:
         assert model.name in self._models, "not checked"
         self._script.ask("admit", names(rows))
         self._read([row.window for row in rows])
+        self._script.admitted += rows
         self._batch_model = model.name
         self._batch |= {row: self._script.turns(row) for row in rows}
 
@@ -181,6 +184,23 @@ class FakeEngine:
         for window in windows:
             if self._script.reads_files:
                 window.audio.path.stat()
+
+
+@dataclass
+class FakeDecoder:
+    """Stands in for ffmpeg: a minute of samples, unless the table says otherwise of the source."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    asked: list[tuple[str, bool]] = field(default_factory=list)  # the source, and whether it is raw
+
+    async def __call__(
+        self, source: Path, target: Path, *, raw: bool, check: Callable[[], None]
+    ) -> Audio:
+        await trio.lowlevel.checkpoint()
+        self.asked.append((source.name, raw))
+        check()
+        target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
+        return Audio(target, round(self.seconds.get(source.name, 60.0) * SAMPLE_RATE))
 
 
 @dataclass

@@ -1,0 +1,295 @@
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import trio
+
+from asr.actors.listener import Listener, ListenerMessage, run_listener
+from asr.actors.receiver import Limits, run_receiver
+from asr.actors.transcriber import Stations, transcribe
+from asr.pipeline.engine import Row
+from asr.pipeline.errors import InvalidRequest, StorageFull
+from asr.pipeline.types import (
+    TEMPERATURES,
+    Decoding,
+    Hypothesis,
+    Options,
+    Progress,
+    Segment,
+    Span,
+    Transcript,
+)
+from tests.actors.fakes import FakeDecoder, FakeFinder, said
+from tests.actors.room import Room
+from tests.fakes import FakeThread
+
+if TYPE_CHECKING:
+    from asr.actors.librarian import Librarian
+
+ENGLISH = Options(language="en")
+
+LIMITS = Limits(upload_bytes_max=1000, all_bytes_max=1000, free_min_bytes=1000)
+
+
+class FakeLibrarian:
+    """Has every model, in a folder of its name."""
+
+    async def fetch(self, name: str) -> Path:
+        await trio.lowlevel.checkpoint()
+        return Path(name)
+
+
+class Walk:
+    """One request's way past real actors with fakes in them."""
+
+    def __init__(self, room: Room, folder: Path) -> None:
+        self.room = room
+        self.script = room.script
+        self.decoder = FakeDecoder()
+        self.finder = FakeFinder()
+        self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
+        self.progress: list[Progress] = []
+        self._spool = folder / "spool"
+        self._source = folder / "speech.mp3"
+
+    async def open(self, nursery: trio.Nursery, thread: FakeThread) -> None:
+        post, inbox = trio.open_memory_channel[ListenerMessage](1)
+        nursery.start_soon(run_listener, inbox, lambda: self.finder, thread)
+        receive = partial(run_receiver, in_thread=thread, free_bytes=self._free_bytes)
+        self._stations = Stations(
+            read=self.decoder,
+            receiver=await nursery.start(receive, self._spool, LIMITS),
+            listener=Listener(post),
+            librarian=cast("Librarian", FakeLibrarian()),
+            gpu=self.room.gpu,
+            metrics=self.room.metrics,
+        )
+
+    async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
+        self._source.write_bytes(bytes(250_000))
+        return await transcribe(
+            self._source,
+            options,
+            model="base",
+            raw=raw,
+            stations=self._stations,
+            notify=self.progress.append,
+        )
+
+    def _free_bytes(self, _spool: Path) -> int:
+        return self.free_bytes.pop(0) if len(self.free_bytes) > 1 else self.free_bytes[0]
+
+    def looks(self) -> list[tuple[float, float]]:
+        """The windows that the model saw, in order."""
+        return [(row.window.start_s, row.window.end_s) for row in self.script.admitted]
+
+    def scratch_files(self) -> list[Path]:
+        return list(self._spool.glob("*/*"))
+
+
+@pytest.fixture
+async def walk(room: Room, nursery: trio.Nursery, thread: FakeThread, tmp_path: Path) -> Walk:
+    walk = Walk(room, tmp_path)
+    await walk.open(nursery, thread)
+    return walk
+
+
+def segment(start_s: float, end_s: float, text: str, *, window_start_s: float) -> Segment:
+    """As the fake engine says it."""
+    return Segment(
+        start_s,
+        end_s,
+        text,
+        (1, 2),
+        window_start_s=window_start_s,
+        temperature=0.0,
+        avg_logprob=-0.1,
+        no_speech_prob=0.0,
+        compression_ratio=1.0,
+    )
+
+
+def until(ends: dict[float, float]) -> Callable[[Row], Hypothesis]:
+    """What is heard of a window ends, by its start, before its end."""
+
+    def says(row: Row) -> Hypothesis:
+        return said(row, text="so", until_s=ends.get(row.window.start_s, row.window.end_s))
+
+    return says
+
+
+async def test_a_file_becomes_a_transcript(walk: Walk) -> None:
+    walk.script.says = lambda row: said(row, text={0.0: "One.", 30.0: "Two."}[row.window.start_s])
+    assert await walk.transcribe() == Transcript(
+        language="en",
+        task="transcribe",
+        duration_s=60.0,
+        segments=(
+            segment(0.0, 30.0, " One.", window_start_s=0.0),
+            segment(30.0, 60.0, " Two.", window_start_s=30.0),
+        ),
+    )
+    assert walk.scratch_files() == []
+
+
+async def test_the_decoder_hears_what_kind_of_file_it_is(walk: Walk) -> None:
+    await walk.transcribe(raw=True)
+    await walk.transcribe()
+    assert walk.decoder.asked == [("speech.mp3", True), ("speech.mp3", False)]
+
+
+async def test_only_speech_is_decoded(walk: Walk) -> None:
+    walk.finder.table[60.0] = (Span(3.0, 8.0), Span(50.0, 55.5))
+    await walk.transcribe()
+    assert walk.looks() == [(3.0, 8.0), (50.0, 55.5)]
+
+
+async def test_the_language_is_that_of_the_first_speech(walk: Walk) -> None:
+    walk.script.speaks = "fr"
+    transcript = await walk.transcribe(Options())
+    assert transcript.language == "fr"
+    assert [row.decoding for row in walk.script.admitted] == [Decoding("fr"), Decoding("fr")]
+    assert [line for line in walk.script.record if "detect" in line] == ["detect 10"]
+
+
+async def test_a_language_that_was_given_is_not_detected(walk: Walk) -> None:
+    transcript = await walk.transcribe(Options(language="pt", task="translate"))
+    assert (transcript.language, transcript.task) == ("pt", "translate")
+    assert {row.decoding for row in walk.script.admitted} == {Decoding("pt", "translate")}
+    assert not any("detect" in line for line in walk.script.record)
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(None, "en"), ("fr", "fr")])
+async def test_silence_is_an_empty_transcript_and_no_work_for_the_model(
+    walk: Walk, asked: str | None, answered: str
+) -> None:
+    walk.finder.table[60.0] = ()
+    transcript = await walk.transcribe(Options(language=asked))
+    assert transcript == Transcript(answered, "transcribe", 60.0, ())
+    assert walk.script.record == []
+
+
+async def test_what_the_model_left_of_a_window_is_heard_again_until_nothing_is_left(
+    walk: Walk,
+) -> None:
+    walk.script.says = until({0.0: 12.0, 12.0: 25.0})
+    transcript = await walk.transcribe()
+    assert walk.looks() == [(0.0, 30.0), (30.0, 60.0), (12.0, 30.0), (25.0, 30.0)]
+    assert transcript.segments == (
+        segment(0.0, 12.0, " so", window_start_s=0.0),
+        segment(12.0, 25.0, " so", window_start_s=12.0),
+        segment(25.0, 30.0, " so", window_start_s=25.0),
+        segment(30.0, 60.0, " so", window_start_s=30.0),
+    )
+
+
+@pytest.mark.parametrize(("moves_s", "looks"), [(0.0, 1), (0.5, 1), (0.75, 40), (20.0, 2)])
+async def test_each_look_moves_on_or_is_the_last(walk: Walk, moves_s: float, looks: int) -> None:
+    walk.decoder.seconds["speech.mp3"] = 30.0
+    walk.script.says = lambda row: said(
+        row, until_s=min(row.window.start_s + moves_s, row.window.end_s)
+    )
+    await walk.transcribe()
+    assert len(walk.looks()) == looks  # 30 s in steps of 0.75 s are 40
+
+
+async def test_progress_counts_what_was_heard_in_seconds_of_the_whole_audio(walk: Walk) -> None:
+    walk.decoder.seconds["speech.mp3"] = 100.0
+    walk.finder.table[100.0] = (Span(0.0, 30.0), Span(60.0, 80.0))  # half of it is speech
+    walk.script.says = until({0.0: 10.0})
+    walk.script.turns = lambda row: 2 if row.window.start_s == 60.0 else 1
+    await walk.transcribe()
+    assert walk.progress == [Progress(20, 100), Progress(60, 100), Progress(100, 100)]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        said,
+        until({0.0: 12.0, 12.0: 25.0, 30.0: 59.8}),  # the last 0.2 s are not worth a look
+        until({0.0: 0.0}),  # the model does not move on
+        lambda row: said(row, until_s=row.window.start_s + 1, no_speech_prob=0.9, avg_logprob=-2.0),
+        lambda row: said(row, until_s=row.window.start_s + 7, compression_ratio=3.0),
+    ],
+    ids=["all heard", "heard again", "stuck", "silence", "never believed"],
+)
+async def test_progress_never_goes_back_and_ends_at_the_total(
+    walk: Walk, says: Callable[[Row], Hypothesis]
+) -> None:
+    walk.script.says = says
+    await walk.transcribe()
+    done_s = [progress.done_s for progress in walk.progress]
+    assert done_s == sorted(done_s)
+    assert done_s[-1] == pytest.approx(60.0)
+    assert {progress.total_s for progress in walk.progress} == {60.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt"),
+    [
+        (Options(language="en"), None),
+        (Options(language="en", prompt="Dear all,"), "Dear all,"),
+        (Options(language="en", hotwords="Quart, trio"), "Glossary: Quart, trio."),
+        (
+            Options(language="en", prompt="Dear all,", hotwords="trio"),
+            "Glossary: trio. Dear all,",
+        ),
+    ],
+    ids=["neither", "prompt", "hotwords", "both"],
+)
+async def test_hotwords_go_in_front_of_the_prompt(
+    walk: Walk, options: Options, prompt: str | None
+) -> None:
+    await walk.transcribe(options)
+    assert {row.decoding for row in walk.script.admitted} == {Decoding("en", prompt=prompt)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "ladder"),
+    [
+        (None, TEMPERATURES),
+        (0.0, TEMPERATURES),
+        (0.5, (0.5, 0.6, 0.8, 1.0)),
+        (0.8, (0.8, 1.0)),
+        (1.0, (1.0,)),
+    ],
+)
+async def test_the_temperature_asked_for_is_the_coldest(
+    walk: Walk, asked: float | None, ladder: tuple[float, ...]
+) -> None:
+    await walk.transcribe(Options(language="en", temperature=asked))
+    tried = {(row.decoding.temperatures, row.temperature) for row in walk.script.admitted}
+    assert tried == {(ladder, ladder[0])}
+
+
+async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> None:
+    asked = Options(language="en", words=True, diarize=True, hotwords="trio")
+    assert (await walk.transcribe(asked)).warnings == (
+        "word times were skipped: this version does not align words yet",
+        "speakers were skipped: this version does not tell speakers apart yet",
+        "hotwords were put in front of the prompt: Whisper has no other way to favour words",
+    )
+
+
+async def test_what_fails_on_the_way_leaves_no_samples_behind(walk: Walk) -> None:
+    with pytest.raises(InvalidRequest):
+        await walk.transcribe(Options(language="xx"))
+    assert walk.scratch_files() == []
+
+
+async def test_a_disk_that_fills_up_ends_the_decoding(walk: Walk) -> None:
+    walk.free_bytes = [1_000_000, 999]
+    with pytest.raises(StorageFull):
+        await walk.transcribe()
+    assert walk.decoder.asked == [("speech.mp3", False)]
+    assert (walk.scratch_files(), walk.script.record) == ([], [])
+
+
+async def test_what_was_done_is_counted(walk: Walk) -> None:
+    await walk.transcribe()
+    assert walk.room.number("whisperx_audio_duration_seconds_sum") == 60
+    assert walk.room.number("whisperx_audio_size_megabytes_sum") == 0.25
+    for stage in ("read", "vad", "decode"):
+        assert walk.room.number(f'asr_stage_seconds_count{{stage="{stage}"}}') == 1
