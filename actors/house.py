@@ -109,6 +109,11 @@ class House:
     def compute_type(self) -> str:
         return self.machine.compute_type
 
+    @property
+    def diarizes(self) -> bool:
+        """Whether speakers can be told apart; as yet nobody here can."""
+        return False
+
     def queue_stats(self) -> QueueStats:
         return self.queue.stats()
 

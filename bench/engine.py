@@ -10,6 +10,7 @@ figure is seconds of audio (30 a window) for a second of encoding, prompting and
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from asr.blas import preload_blas
@@ -55,7 +56,7 @@ def main() -> None:
     print(f"{describe()}; MLX on {device} in {dtype}; {BLAS}; {arguments.tokens} tokens a window")
     for name in arguments.models.split(","):
         model = random_model(name, dtype)
-        alone_s = best_of(lambda: one_by_one(model, dtype, arguments.tokens))
+        alone_s = best_of(partial(one_by_one, model, dtype, arguments.tokens))
         print(f"{name}: mlx_whisper one by one {WINDOW_S / alone_s:.0f} x realtime")
         for rows in map(int, arguments.rows.split(",")):
             parts = [batched(model, dtype, rows, arguments.tokens) for _ in range(3)]

@@ -47,7 +47,7 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
         async with receive_upload(
             request, house.receiver, file_field="audio_file", settings=settings
         ) as upload:
-            wish = read_wish(upload.fields, settings)
+            wish = read_wish(upload.fields, settings, diarizes=house.diarizes)
             options = replace(wish.options, model=house.models.resolve(wish.options.model))
             client = request.remote_addr or ""
             transcript = await house.transcribe(upload.path, options, client=client, raw=wish.raw)
@@ -56,14 +56,14 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
         return classic(transcript, wish, file_name=upload.name)
 
 
-def read_wish(fields: Fields, settings: HttpSettings) -> Wish:
+def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish:
     """The dialect, unless the operator chose one, and what it makes of the fields."""
     forced = settings.asr_dialect
     dialect = asr_dialect(fields) if forced == "auto" else forced
     return Wish(
         dialect=dialect,
         format=output_format(fields, dialect),
-        options=asr_options(fields, dialect),
+        options=asr_options(fields, dialect, diarizes=diarizes),
         raw=not fields.flag("encode", default=True),
     )
 

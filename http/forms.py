@@ -116,8 +116,8 @@ def asr_dialect(fields: Fields) -> Dialect:
     return "classic" if any(fields.all(name) for name in CLASSIC_NAMES) else "wrapped"
 
 
-def asr_options(fields: Fields, dialect: Dialect) -> Options:
-    """The options of /asr. Wrapped clients expect words and speakers unless they say otherwise."""
+def asr_options(fields: Fields, dialect: Dialect, *, diarizes: bool) -> Options:
+    """The options of /asr. Wrapped clients expect words, and speakers where they can be had."""
     rich = dialect == "wrapped"
     asked = [
         fields.flag(name, default=False)
@@ -134,7 +134,7 @@ def asr_options(fields: Fields, dialect: Dialect) -> Options:
         prompt=fields.text("initial_prompt"),
         hotwords=fields.text("hotwords"),
         words=fields.flag("word_timestamps", default=rich),
-        diarize=any(asked) if asked else rich,
+        diarize=any(asked) if asked else rich and diarizes,
         num_speakers=fields.count("num_speakers"),
         min_speakers=fewest,
         max_speakers=most,

@@ -132,6 +132,7 @@ class FakeHouse:
     running: int = 0
     device: str = "cpu"
     compute_type: str = "float32"
+    diarizes: bool = True
 
     def __post_init__(self) -> None:
         self._free = trio.Event()

@@ -123,6 +123,15 @@ async def test_the_house_hears_what_the_form_says(
     assert house.asked == [Asked(AUDIO, wanted, raw)]
 
 
+async def test_nobody_is_promised_speakers_that_cannot_be_told_apart(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    house.diarizes = False
+    await client.post("/asr", data=asr_form(), headers=HEADERS)
+    await client.post("/asr?diarize=true", data=asr_form(), headers=HEADERS)
+    assert [asked.options.diarize for asked in house.asked] == [False, True]
+
+
 async def test_the_query_wins_over_the_form(client: TestClientProtocol, house: FakeHouse) -> None:
     body = asr_form({"language": "de", "output": "srt", "initial_prompt": "from the form"})
     await client.post("/asr?language=fr&initial_prompt=", data=body, headers=HEADERS)
