@@ -102,6 +102,8 @@ class Script:
 
     def engine(self) -> FakeEngine:
         self.made += 1
+        if self.faults["make"]:
+            raise self.faults["make"].pop(0)
         return FakeEngine(self)
 
     def ask(self, call: str, what: str) -> None:
