@@ -1,10 +1,19 @@
-import pytest
-from hypothesis import HealthCheck, settings
+import os
 
+import pytest
+from hypothesis import settings
+
+from asr.blas import preload_blas
 from tests.fakes import FakeThread
 
+# The BLAS that is there when MLX is first imported is used to the end, and test files import MLX:
+# so it is loaded here and not in a fixture. On two cores that have other work, two threads of it
+# wait for each other: measured twice as slow as one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+preload_blas()
+
 # A busy machine is slow now and then, which says nothing of the code.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 

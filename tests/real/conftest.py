@@ -1,0 +1,73 @@
+"""What takes seconds is made once: converted models, loaded weights, sounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asr.pipeline.engine import ModelFolder
+from asr.pipeline.models import ModelSettings, ModelStore
+from asr.pipeline.shelf import Shelf, Shelved
+from asr.pipeline.types import Window
+from tests.real import sounds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CACHE_DIR of everything here, empty at first."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def store(cache: Path) -> ModelStore:
+    """Only the models of the installed packages can be had."""
+    settings = ModelSettings(cache_dir=cache, hf_home=cache / "hf", hf_hub_offline=True)
+    return ModelStore(settings, accelerated=False)
+
+
+@pytest.fixture(scope="session")
+def base(store: ModelStore) -> ModelFolder:
+    return ModelFolder("base", store.fetch("base"))
+
+
+@pytest.fixture(scope="session")
+def tiny(store: ModelStore) -> ModelFolder:
+    return ModelFolder("tiny.en", store.fetch("tiny.en"))
+
+
+@pytest.fixture(scope="session")
+def shelf() -> Shelf:
+    """float32 everywhere: half precision would hide what differs behind its rounding."""
+    return Shelf("float32", 4_000_000_000)
+
+
+@pytest.fixture(scope="session")
+def shelved_base(shelf: Shelf, base: ModelFolder) -> Shelved:
+    return shelf.take(base)
+
+
+@pytest.fixture(scope="session")
+def shelved_tiny(shelf: Shelf, tiny: ModelFolder) -> Shelved:
+    return shelf.take(tiny)
+
+
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Window]:
+    """Every sound by its name: a window each."""
+    folder = tmp_path_factory.mktemp("sounds")
+    audios = {file.stem: sounds.recorded(file, folder) for file in (sounds.JFK, sounds.GERMAN)}
+    for name, samples in (
+        ("noise", sounds.noise(10.0)),
+        ("silence", sounds.silence(10.0)),
+        ("chords", sounds.chords(10.0)),
+    ):
+        audios[name] = sounds.made(name, samples, folder)
+    austen = sounds.recorded(sounds.AUSTEN, folder)
+    return {name: sounds.whole(audio) for name, audio in audios.items()} | {
+        "austen": Window(austen, 0.0, 12.0),
+        "dashwood": Window(austen, 12.0, 30.0),
+    }

@@ -1,0 +1,85 @@
+"""mlx_whisper's own greedy decoding, as it comes and with its timestamp rules put right.
+
+Its rules on timestamps depart from OpenAI's in two places: they compare indices where they mean
+timestamps, so that time may run backwards; and they weigh timestamps against text before they rule
+either out, so that whatever is left may be nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import numpy as np
+from mlx_whisper.decoding import ApplyTimestampRules, DecodingOptions, DecodingTask, decode
+
+if TYPE_CHECKING:
+    from mlx_whisper.decoding import DecodingResult
+    from numpy.typing import NDArray
+
+    from asr.pipeline.shelf import Shelved
+    from asr.pipeline.types import Decoding
+
+FIRST_STAMP_MAX = 50
+
+
+def options(decoding: Decoding) -> DecodingOptions:
+    return DecodingOptions(
+        language=decoding.language, task=decoding.task, prompt=decoding.prompt, fp16=False
+    )
+
+
+class ReferenceRules(ApplyTimestampRules):  # type: ignore[misc]
+    """OpenAI's ``ApplyTimestampRules`` (whisper/decoding.py), line by line, in numpy.
+
+    ``chosen`` has, for each step, what each row would say by mlx_whisper's rules and by these.
+    """
+
+    def __init__(self, rules: ApplyTimestampRules) -> None:
+        super().__init__(rules.tokenizer, rules.sample_begin, rules.max_initial_timestamp_index)
+        self.chosen: list[list[tuple[int, int]]] = []
+
+    def apply(self, logits: mx.array, tokens: mx.array) -> mx.array:
+        stock = super().apply(logits, tokens)
+        ours = np.array(logits)
+        ours[:, self.tokenizer.no_timestamps] = -np.inf
+        for row, said in zip(ours, tokens[:, self.sample_begin :].tolist(), strict=True):
+            self._rule(row, said)
+        corrected = mx.array(ours)
+        choices = mx.stack([stock.argmax(axis=-1), corrected.argmax(axis=-1)], axis=1)
+        self.chosen.append([(a, b) for a, b in choices.tolist()])  # type: ignore[misc, union-attr]
+        return corrected
+
+    def _rule(self, row: NDArray[np.float32], said: list[int]) -> None:
+        first = self.tokenizer.timestamp_begin
+        last = bool(said) and said[-1] >= first
+        before = len(said) < 2 or said[-2] >= first
+        if last and before:
+            row[first:] = -np.inf
+        elif last:
+            row[: self.tokenizer.eot] = -np.inf
+        if stamps := [token for token in said if token >= first]:
+            row[first : stamps[-1] if last and not before else stamps[-1] + 1] = -np.inf
+        if not said:
+            row[:first] = -np.inf
+            row[first + FIRST_STAMP_MAX + 1 :] = -np.inf
+        if np.logaddexp.reduce(row[first:]) > row[:first].max():
+            row[:first] = -np.inf
+
+
+def stock(shelved: Shelved, features: mx.array, decoding: Decoding) -> DecodingResult:
+    """What mlx_whisper says of features (1500, state)."""
+    return decode(shelved.model, features, options(decoding))
+
+
+def reference(
+    shelved: Shelved, features: mx.array, decoding: Decoding
+) -> tuple[DecodingResult, list[tuple[int, int]]]:
+    """What it says with OpenAI's rules; and the choices by its own that those do not share."""
+    task: Any = DecodingTask(shelved.model, options(decoding))
+    rules = ReferenceRules(task.logit_filters.pop())
+    task.logit_filters.append(rules)
+    result = task.run(features[None])[0]
+    # The loop goes on for a step after the end of the text, which says nothing.
+    chosen = [choices for step in rules.chosen for choices in step][: len(result.tokens) + 1]
+    return result, [(theirs, right) for theirs, right in chosen if theirs != right]
