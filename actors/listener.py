@@ -98,10 +98,10 @@ class Listener:
 
     async def _ask(self, message: ListenerMessage, answer: trio.MemoryReceiveChannel[T]) -> T:
         with answer:
-            await self._post.send(message)
             try:
+                await self._post.send(message)
                 return await answer.receive()
-            except trio.EndOfChannel:
+            except (trio.EndOfChannel, trio.BrokenResourceError):  # crashed now, or for good
                 raise EngineRestarted from None
 
 
@@ -176,7 +176,13 @@ class Ear:
         if hearing.asked.abandoned:
             self.hearings.popleft()
             return
-        spans = await self.in_thread(self._advance, hearing)
+        try:
+            spans = await self.in_thread(self._advance, hearing)
+        except FileNotFoundError:
+            if not hearing.asked.abandoned:  # else the audio has gone with its caller
+                raise
+            self.hearings.popleft()
+            return
         self.used_s = trio.current_time()
         self.hearings.rotate(-1)
         if spans is not None:

@@ -152,7 +152,7 @@ def _prompt(options: Options) -> str | None:
 
 
 def _temperatures(coldest: float | None) -> tuple[float, ...]:
-    """From the one asked for upwards, in the reference's steps."""
+    """From the one asked for upwards: Whisper's own ladder, from the next rung on."""
     coldest = coldest or TEMPERATURES[0]
     return (coldest, *(warmer for warmer in TEMPERATURES if warmer > coldest))
 

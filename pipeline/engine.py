@@ -85,7 +85,10 @@ class Engine(Protocol):
         """Raise InvalidRequest for what the model cannot do; loads it if need be."""
 
     def admit(self, model: ModelFolder, rows: Sequence[Row]) -> None:
-        """Encode the windows and let the rows join the batch, which holds no other model's."""
+        """Encode the windows and let the rows join the batch, which holds no other model's.
+
+        Raises FileNotFoundError, before any row has joined, when a window's audio is gone.
+        """
 
     def advance(self) -> tuple[tuple[Row, Hypothesis], ...]:
         """A few token steps; the rows that reached their end, with what they said."""

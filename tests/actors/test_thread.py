@@ -81,12 +81,13 @@ async def test_leaving_the_context_by_an_error_raises_that_error_alone() -> None
 
 
 async def test_under_cancellation_a_shielded_clean_up_still_runs_before_the_thread_ends() -> None:
+    threads: list[threading.Thread] = []
     with trio.CancelScope() as scope:
         async with open_thread("gpu") as in_thread:
             scope.cancel()
             with trio.CancelScope(shield=True):
-                thread = await in_thread(threading.current_thread)
-    assert not thread.is_alive()
+                threads.append(await in_thread(threading.current_thread))
+    assert [thread.is_alive() for thread in threads] == [False]
 
 
 async def test_a_lent_thread_takes_one_call_at_a_time() -> None:
