@@ -11,6 +11,7 @@ from asr.pipeline.models import ModelSettings, ModelStore
 from asr.pipeline.shelf import Shelf, Shelved
 from asr.pipeline.types import Window
 from tests.real import sounds
+from tests.real.ears import Ears
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +72,8 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Window]:
         "austen": Window(austen, 0.0, 12.0),
         "dashwood": Window(austen, 12.0, 30.0),
     }
+
+
+@pytest.fixture(scope="session")
+def ears(windows: dict[str, Window]) -> Ears:
+    return Ears(windows)

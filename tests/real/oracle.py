@@ -43,8 +43,8 @@ class ReferenceRules(ApplyTimestampRules):  # type: ignore[misc]
         stock = super().apply(logits, tokens)
         ours = np.array(logits)
         ours[:, self.tokenizer.no_timestamps] = -np.inf
-        for row, said in zip(ours, tokens[:, self.sample_begin :].tolist(), strict=True):
-            self._rule(row, said)
+        for row, said in zip(ours, np.array(tokens)[:, self.sample_begin :], strict=True):
+            self._rule(row, said.tolist())
         corrected = mx.array(ours)
         choices = mx.stack([stock.argmax(axis=-1), corrected.argmax(axis=-1)], axis=1)
         self.chosen.append([(a, b) for a, b in choices.tolist()])  # type: ignore[misc, union-attr]
@@ -76,10 +76,23 @@ def reference(
     shelved: Shelved, features: mx.array, decoding: Decoding
 ) -> tuple[DecodingResult, list[tuple[int, int]]]:
     """What it says with OpenAI's rules; and the choices by its own that those do not share."""
-    task: Any = DecodingTask(shelved.model, options(decoding))
-    rules = ReferenceRules(task.logit_filters.pop())
-    task.logit_filters.append(rules)
-    result = task.run(features[None])[0]
+    filters = Filters(shelved, decoding)
+    result = filters.task.run(features[None])[0]
     # The loop goes on for a step after the end of the text, which says nothing.
-    chosen = [choices for step in rules.chosen for choices in step][: len(result.tokens) + 1]
+    chosen = [rows[0] for rows in filters.rules.chosen][: len(result.tokens) + 1]
     return result, [(theirs, right) for theirs, right in chosen if theirs != right]
+
+
+class Filters:
+    """A decoding task of mlx_whisper's whose rules on timestamps are the reference's."""
+
+    def __init__(self, shelved: Shelved, decoding: Decoding) -> None:
+        self.task: Any = DecodingTask(shelved.model, options(decoding))
+        self.rules = ReferenceRules(self.task.logit_filters.pop())
+        self.task.logit_filters.append(self.rules)
+
+    def apply(self, logits: mx.array, tokens: mx.array) -> mx.array:
+        """Logits (B, V) with -inf for what may not follow tokens (B, T)."""
+        for each in self.task.logit_filters:
+            logits = each.apply(logits, tokens)
+        return logits

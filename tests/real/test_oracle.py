@@ -1,27 +1,27 @@
-"""Greedy decoding says, token for token, what mlx_whisper's own ``decode`` says of a window."""
+"""Greedy decoding says, token for token, what mlx_whisper's own ``decode`` says of a window.
+
+Where the rules of mlx_whisper are not those of OpenAI's reference, it says what the latter say.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
+import numpy as np
 import pytest
 
-from asr.pipeline.batch import Batch
-from asr.pipeline.engine import Row
-from asr.pipeline.network import encode
-from asr.pipeline.types import Decoding, Hypothesis
-from asr.pipeline.vocabulary import Vocabulary
-from asr.pipeline.whisper import log_mel
+from asr.pipeline.rules import Rules, Stamps
+from asr.pipeline.types import Decoding
 from tests.real import oracle
+from tests.real.rows import Ask, Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from asr.pipeline.shelf import Shelved
-    from asr.pipeline.types import Window
+    from asr.pipeline.vocabulary import Vocabulary
+    from tests.real.ears import Ears
 
 pytestmark = pytest.mark.real
 
@@ -45,110 +45,94 @@ NO_SPEECH = {"noise", "silence", "chords"}
 
 
 @dataclass(frozen=True)
-class Scribe(Vocabulary):
-    """A vocabulary that keeps what each row said, the tokens past its last timestamp included."""
-
-    said: dict[Row, tuple[int, ...]] = field(default_factory=dict)
-
-    def hypothesis(self, row: Row, tokens: Sequence[int], **measures: Any) -> Hypothesis:
-        self.said[row] = tuple(tokens)
-        return super().hypothesis(row, tokens, **measures)
-
-
-@dataclass(frozen=True)
 class Case:
     """A window and how it is decoded; what is right; where mlx_whisper's rules are not."""
 
-    name: str
-    window: Window
-    decoding: Decoding
-    features: mx.array
+    ask: Ask
     right: Any
     departures: list[tuple[int, int]]
 
-
-@dataclass(frozen=True)
-class Said:
-    tokens: tuple[int, ...]
-    hypothesis: Hypothesis
+    @property
+    def name(self) -> str:
+        return self.ask.name
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A model and its cases."""
+class Cases:
+    """A model, and what it is known to say."""
 
     shelved: Shelved
-    cases: tuple[Case, ...]
+    all: tuple[Case, ...]
 
-    def decode(
-        self, groups: Sequence[Sequence[Case]], *, steps: int, temperature: float = 0.0
-    ) -> dict[str, Said]:
-        """What every case says when its group joins ``steps`` steps after the one before."""
-        vocabulary = self.shelved.vocabulary
-        scribe = Scribe(
-            vocabulary.tokenizer, vocabulary.multilingual, vocabulary.languages, vocabulary.context
-        )
-        batch = Batch(self.shelved.model, scribe)
-        names: dict[Row, str] = {}
-        answers: list[tuple[Row, Hypothesis]] = []
-        for group in groups:
-            rows = [Row(case.window, case.decoding, temperature) for case in group]
-            names |= {row: case.name for row, case in zip(rows, group, strict=True)}
-            batch.join(rows, mx.stack([case.features for case in group]))
-            answers += batch.advance(steps)
-        while len(batch):
-            answers += batch.advance(3)
-        return {names[row]: Said(scribe.said[row], hypothesis) for row, hypothesis in answers}
-
-
-def cases(
-    shelved: Shelved, windows: dict[str, Window], asked: dict[str, Decoding]
-) -> Iterator[Case]:
-    features: dict[str, mx.array] = {}
-    for name, decoding in asked.items():
-        sound = name.split()[0]
-        if sound not in features:
-            mel = log_mel(windows[sound], shelved.model.dims.n_mels)
-            features[sound] = encode(shelved.model, mel[None])[0]
-        right, departures = oracle.reference(shelved, features[sound], decoding)
-        yield Case(name, windows[sound], decoding, features[sound], right, departures)
+    def some(self, size: int) -> list[list[Case]]:
+        """All of them, shuffled, in groups of a size."""
+        order = random.Random(size).sample(self.all, len(self.all))
+        return [order[i : i + size] for i in range(0, len(order), size)]
 
 
 @pytest.fixture(scope="module", params=list(CASES))
-def bench(
-    request: pytest.FixtureRequest,
-    shelved_base: Shelved,
-    shelved_tiny: Shelved,
-    windows: dict[str, Window],
-) -> Bench:
+def cases(
+    request: pytest.FixtureRequest, shelved_base: Shelved, shelved_tiny: Shelved, ears: Ears
+) -> Cases:
     shelved = shelved_base if request.param == "base" else shelved_tiny
-    return Bench(shelved, tuple(cases(shelved, windows, CASES[request.param])))
-
-
-def shuffled(cases: Sequence[Case], *, seed: int) -> list[Case]:
-    return random.Random(seed).sample(cases, len(cases))
+    found = []
+    for name, decoding in CASES[request.param].items():
+        ask = ears.ask(shelved, name.split()[0], decoding, name=name)
+        found.append(Case(ask, *oracle.reference(shelved, ask.features, decoding)))
+    return Cases(shelved, tuple(found))
 
 
 @pytest.mark.parametrize(("size", "steps"), [(1, 30), (3, 7), (8, 1)])
 def test_a_row_says_the_references_tokens_whoever_is_beside_it_and_whenever_it_joins(
-    bench: Bench, size: int, steps: int
+    cases: Cases, size: int, steps: int
 ) -> None:
-    order = shuffled(bench.cases, seed=size)
-    groups = [order[i : i + size] for i in range(0, len(order), size)]
-    said = bench.decode(groups, steps=steps)
-    assert {name: answer.tokens for name, answer in said.items()} == {
-        case.name: tuple(case.right.tokens) for case in bench.cases
-    }
-    for case in bench.cases:
-        heard = said[case.name].hypothesis
+    bench = Bench(cases.shelved)
+    for group in cases.some(size):
+        bench.join([case.ask for case in group])
+        bench.advance(steps)
+    assert bench.finish() == {case.name: tuple(case.right.tokens) for case in cases.all}
+    for case in cases.all:
+        heard = bench.said[case.name].hypothesis
         assert heard.avg_logprob == pytest.approx(case.right.avg_logprob, abs=1e-3)
         assert heard.no_speech_prob == pytest.approx(case.right.no_speech_prob, abs=1e-4)
         assert heard.compression_ratio == pytest.approx(case.right.compression_ratio)
 
 
-def test_of_speech_mlx_whisper_itself_says_the_same(bench: Bench) -> None:
-    speech = [case for case in bench.cases if case.name not in NO_SPEECH]
+def test_of_speech_mlx_whisper_itself_says_the_same(cases: Cases) -> None:
+    speech = [case for case in cases.all if case.name not in NO_SPEECH]
     assert {case.name: case.departures for case in speech if case.departures} == {}
     jfk = next(case for case in speech if case.name == "jfk")
-    theirs = oracle.stock(bench.shelved, jfk.features, jfk.decoding)
+    theirs = oracle.stock(cases.shelved, jfk.ask.features, jfk.ask.decoding)
     assert theirs.tokens == jfk.right.tokens
+
+
+def test_for_any_logits_and_any_past_the_rules_choose_what_the_references_choose(
+    shelved_tiny: Shelved,
+) -> None:
+    rows = 64
+    vocabulary = shelved_tiny.vocabulary
+    ours, theirs = Rules.of(vocabulary), oracle.Filters(shelved_tiny, ENGLISH)
+    said, stamps = mx.full((rows, 1), vocabulary.tokenizer.sot), Stamps.fresh(vocabulary, rows)
+    for step in range(40):
+        logits = any_logits(rows, vocabulary, seed=step)
+        right = theirs.apply(logits, said)
+        if step:
+            choice = ours.choose(logits, stamps, mx.zeros(rows), sample=False)
+        else:
+            choice = ours.choose_first(logits, mx.zeros(rows), sample=False)
+        assert choice.tokens.tolist() == right.argmax(axis=-1).tolist()
+        logprobs = right.max(axis=-1) - mx.logsumexp(right, axis=-1)
+        assert mx.allclose(choice.logprobs, logprobs, atol=1e-4).item()
+        stamps = stamps.after(choice.tokens, vocabulary)
+        said = mx.concatenate([said, choice.tokens[:, None]], axis=1)
+    departures = [pair for step in theirs.rules.chosen for pair in step if pair[0] != pair[1]]
+    assert len(departures) > 100  # or these logits would not reach where the rules differ
+
+
+def any_logits(rows: int, vocabulary: Vocabulary, *, seed: int) -> mx.array:
+    """Random logits (rows, V) in which text, timestamps and the end all have their chances."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0.0, 4.0, (rows, vocabulary.stamp_first + 1501)).astype(np.float32)
+    logits[:, vocabulary.stamp_first :] += random.uniform(-4.0, 6.0, (rows, 1))
+    logits[:, vocabulary.eot] += random.uniform(0.0, 15.0, rows)
+    return mx.array(logits)

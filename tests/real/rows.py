@@ -1,0 +1,77 @@
+"""Rows through a batch by hand: what each says, its last tokens included, whenever it joins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+
+from asr.pipeline.batch import Batch
+from asr.pipeline.engine import Row
+from asr.pipeline.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.pipeline.shelf import Shelved
+    from asr.pipeline.types import Decoding, Hypothesis, Window
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A window by name, its features (1500, state), and how it is to be decoded."""
+
+    name: str
+    window: Window
+    features: mx.array
+    decoding: Decoding
+
+
+@dataclass(frozen=True)
+class Said:
+    tokens: tuple[int, ...]
+    hypothesis: Hypothesis
+
+
+@dataclass(frozen=True)
+class Scribe(Vocabulary):
+    """A vocabulary that keeps what each row said: a hypothesis leaves out what is heard again."""
+
+    said: dict[Row, tuple[int, ...]] = field(default_factory=dict)
+
+    def hypothesis(self, row: Row, tokens: Sequence[int], **measures: Any) -> Hypothesis:
+        self.said[row] = tuple(tokens)
+        return super().hypothesis(row, tokens, **measures)
+
+
+class Bench:
+    """A batch on a model, where rows are known by name; ``context`` is the model's unless given."""
+
+    def __init__(self, shelved: Shelved, *, context: int | None = None) -> None:
+        words = shelved.vocabulary
+        self._scribe = Scribe(
+            words.tokenizer, words.multilingual, words.languages, context or words.context
+        )
+        self._batch = Batch(shelved.model, self._scribe)
+        self._rows: dict[str, Row] = {}
+        self.said: dict[str, Said] = {}
+
+    def join(self, asks: Sequence[Ask], *, temperature: float = 0.0) -> None:
+        rows = {ask.name: Row(ask.window, ask.decoding, temperature) for ask in asks}
+        self._rows |= rows
+        self._batch.join(tuple(rows.values()), mx.stack([ask.features for ask in asks]))
+
+    def advance(self, steps: int) -> None:
+        names = {row: name for name, row in self._rows.items()}
+        for row, hypothesis in self._batch.advance(steps):
+            self.said[names[row]] = Said(self._scribe.said[row], hypothesis)
+
+    def drop(self, name: str) -> None:
+        self._batch.drop([self._rows[name]])
+
+    def finish(self) -> dict[str, tuple[int, ...]]:
+        """Advance to the end; the tokens of every row that got there."""
+        while len(self._batch):
+            self.advance(3)
+        return {name: said.tokens for name, said in self.said.items()}

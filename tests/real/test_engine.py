@@ -1,0 +1,217 @@
+"""The engine on real weights: what it detects, holds and frees, and rows that come and go."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import pytest
+from mlx_whisper.decoding import detect_language
+
+from asr.pipeline.engine import EngineSettings, ModelFolder, Row
+from asr.pipeline.shelf import Shelf
+from asr.pipeline.types import Decoding
+from asr.pipeline.whisper import WhisperEngine
+from tests.real.rows import Bench
+
+if TYPE_CHECKING:
+    from asr.pipeline.shelf import Shelved
+    from asr.pipeline.types import Hypothesis, Window
+    from tests.real.ears import Ears
+    from tests.real.rows import Ask
+
+pytestmark = pytest.mark.real
+
+ENGLISH = Decoding("en")
+JFK = ("ask not what your country can do for you", "ask what you can do for your country")
+
+
+@pytest.fixture(scope="module")
+def engine() -> WhisperEngine:
+    return WhisperEngine(EngineSettings(compute_type="float32"))
+
+
+@pytest.fixture(scope="module")
+def asks(shelved_tiny: Shelved, ears: Ears) -> dict[str, Ask]:
+    names = ("jfk", "austen", "dashwood")
+    return {name: ears.ask(shelved_tiny, name, ENGLISH) for name in names}
+
+
+@pytest.fixture(scope="module")
+def alone(shelved_tiny: Shelved, asks: dict[str, Ask]) -> dict[str, tuple[int, ...]]:
+    """What each sound says with nobody else in the batch: test_oracle.py holds it to be right."""
+    said: dict[str, tuple[int, ...]] = {}
+    for name, ask in asks.items():
+        bench = Bench(shelved_tiny)
+        bench.join([ask])
+        said[name] = bench.finish()[name]
+    return said
+
+
+def heard(engine: WhisperEngine, model: ModelFolder, window: Window) -> Hypothesis:
+    """What the engine makes of one window."""
+    engine.admit(model, [Row(window, ENGLISH)])
+    while not (answers := engine.advance()):
+        pass
+    return answers[0][1]
+
+
+def plain(hypothesis: Hypothesis) -> str:
+    text = "".join(piece.text for piece in hypothesis.pieces).lower()
+    return "".join(letter for letter in text if letter.isalpha() or letter == " ")
+
+
+@pytest.mark.parametrize(("sound", "language"), [("jfk", "en"), ("german", "de")])
+def test_the_language_is_the_one_that_mlx_whisper_detects(
+    engine: WhisperEngine,
+    base: ModelFolder,
+    shelved_base: Shelved,
+    windows: dict[str, Window],
+    ears: Ears,
+    sound: str,
+    language: str,
+) -> None:
+    detected = engine.detect(base, windows[sound])
+    features = ears.ask(shelved_base, sound, ENGLISH).features
+    probabilities: Any = detect_language(shelved_base.model, features)[1]
+    best = max(probabilities, key=probabilities.get)
+    assert detected.language == best == language
+    assert detected.probability == pytest.approx(probabilities[best], abs=1e-3)
+
+
+def test_an_english_model_needs_no_look_to_hear_english(
+    engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
+) -> None:
+    detected = engine.detect(tiny, windows["german"])
+    assert (detected.language, detected.probability) == ("en", 1.0)
+
+
+def test_to_unload_a_model_gives_its_memory_back(
+    engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
+) -> None:
+    heard(engine, tiny, windows["jfk"])
+    size = next(model.bytes for model in engine.loaded() if model.name == tiny.name)
+    before = engine.memory()
+    engine.unload(tiny.name)
+    after = engine.memory()
+    assert before.active - after.active >= 0.9 * size
+    assert after.cached == 0
+    assert tiny.name not in {model.name for model in engine.loaded()}
+
+
+def test_a_model_with_rows_in_the_batch_stays(
+    engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
+) -> None:
+    row = Row(windows["jfk"], ENGLISH)
+    engine.admit(tiny, [row])
+    engine.unload(tiny.name)
+    assert tiny.name in {model.name for model in engine.loaded()}
+    engine.drop([row])
+    engine.unload(tiny.name)
+    assert tiny.name not in {model.name for model in engine.loaded()}
+
+
+def test_two_models_take_turns_without_being_read_again(
+    shelf: Shelf, base: ModelFolder, tiny: ModelFolder, shelved_base: Shelved, shelved_tiny: Shelved
+) -> None:
+    assert shelf.take(tiny) is shelved_tiny
+    assert shelf.take(base) is shelved_base
+    assert [model.name for model in shelf.loaded()] == ["tiny.en", "base"]
+    assert shelf.take(tiny) is shelved_tiny
+    assert [model.name for model in shelf.loaded()] == ["base", "tiny.en"]
+
+
+def test_the_least_recently_used_model_goes_when_the_next_would_pass_the_bound(
+    base: ModelFolder, tiny: ModelFolder, shelved_base: Shelved, shelved_tiny: Shelved
+) -> None:
+    again = ModelFolder("again", tiny.path)
+    both = Shelf("float32", 2 * shelved_tiny.bytes)
+    for model in (tiny, again, tiny):
+        both.take(model)
+    assert [model.name for model in both.loaded()] == ["again", "tiny.en"]
+    both.take(ModelFolder("third", tiny.path))
+    assert [model.name for model in both.loaded()] == ["tiny.en", "third"]
+    both.take(base)  # larger than the bound: there all the same, and alone
+    assert [(model.name, model.bytes) for model in both.loaded()] == [("base", shelved_base.bytes)]
+
+
+def test_int8_takes_a_third_of_the_memory_and_hears_the_same_words(
+    tiny: ModelFolder, shelved_tiny: Shelved, windows: dict[str, Window]
+) -> None:
+    engine = WhisperEngine(EngineSettings(compute_type="int8"))
+    said = plain(heard(engine, tiny, windows["jfk"]))
+    assert all(words in said for words in JFK)
+    assert engine.loaded()[0].bytes < shelved_tiny.bytes / 3
+
+
+def test_rows_that_are_dropped_midway_change_nothing_for_the_others(
+    shelved_tiny: Shelved, asks: dict[str, Ask], alone: dict[str, tuple[int, ...]]
+) -> None:
+    bench = Bench(shelved_tiny)
+    bench.join(list(asks.values()))
+    bench.advance(5)
+    bench.drop("austen")
+    bench.advance(5)
+    bench.drop("dashwood")
+    assert bench.finish() == {"jfk": alone["jfk"]}
+
+
+def test_rows_that_join_late_again_and_again_use_many_blocks_of_columns_and_say_the_same(
+    shelved_tiny: Shelved, asks: dict[str, Ask], alone: dict[str, tuple[int, ...]]
+) -> None:
+    # A row of about 40 tokens joins every 15 steps, 14 times: 240 columns, where a block is 64,
+    # and at each step two or three rows at different places.
+    bench = Bench(shelved_tiny)
+    order = [(turn, random.Random(turn).choice(list(asks))) for turn in range(14)]
+    for turn, name in order:
+        ask = asks[name]
+        bench.join([replace(ask, name=f"{turn} {name}")])
+        bench.advance(15)
+    assert bench.finish() == {f"{turn} {name}": alone[name] for turn, name in order}
+
+
+def test_a_row_that_does_not_end_stops_at_half_of_the_context(
+    shelved_tiny: Shelved, asks: dict[str, Ask], alone: dict[str, tuple[int, ...]]
+) -> None:
+    bench = Bench(shelved_tiny, context=24)
+    bench.join([asks["austen"], asks["jfk"]])
+    assert bench.finish() == {name: alone[name][:12] for name in ("austen", "jfk")}
+
+
+def test_of_a_long_prompt_the_end_counts_and_leaves_room_for_the_text(
+    shelved_tiny: Shelved, windows: dict[str, Window], ears: Ears, asks: dict[str, Ask]
+) -> None:
+    tail = " ".join(f"Word number {i} of many." for i in range(60))
+    long, longer = (Decoding("en", prompt=prompt) for prompt in (tail, "No, nothing. " * 90 + tail))
+    vocabulary = shelved_tiny.vocabulary
+    assert len(vocabulary.tokenizer.encode(tail)) > 223
+    assert vocabulary.prompt(longer) == vocabulary.prompt(long)
+    assert len(vocabulary.prompt(long)) == 1 + 223 + 1
+    bench = Bench(shelved_tiny)
+    bench.join([ears.ask(shelved_tiny, "jfk", long, name="long"), asks["jfk"]])
+    bench.finish()
+    said = plain(bench.said["long"].hypothesis)
+    assert all(words in said for words in JFK)
+
+
+def test_what_is_sampled_ends_and_depends_on_the_seed_alone(
+    shelved_tiny: Shelved, asks: dict[str, Ask]
+) -> None:
+    said: list[dict[str, tuple[int, ...]]] = []
+    for seed in (1, 1, 2):
+        mx.random.seed(seed)
+        bench = Bench(shelved_tiny)
+        bench.join([asks["jfk"], asks["austen"]], temperature=0.8)
+        said.append(bench.finish())
+    assert said[0] == said[1] != said[2]
+
+
+def test_a_cold_row_beside_warm_ones_stays_greedy(
+    shelved_tiny: Shelved, asks: dict[str, Ask], alone: dict[str, tuple[int, ...]]
+) -> None:
+    bench = Bench(shelved_tiny)
+    bench.join([asks["austen"]], temperature=1.0)
+    bench.join([asks["jfk"]])
+    assert bench.finish()["jfk"] == alone["jfk"]
