@@ -142,7 +142,13 @@ class Ear:
 
 
 def _decoding(options: Options, language: str) -> Decoding:
-    return Decoding(language, options.task, _prompt(options), _temperatures(options.temperature))
+    return Decoding(
+        language,
+        options.task,
+        _prompt(options),
+        _temperatures(options.temperature),
+        words=options.words,
+    )
 
 
 def _prompt(options: Options) -> str | None:
@@ -160,7 +166,9 @@ def _temperatures(coldest: float | None) -> tuple[float, ...]:
 def _warnings(options: Options) -> tuple[str, ...]:
     """What was asked for and not done, or done otherwise."""
     said = {
-        "word times were skipped: this version does not align words yet": options.words,
+        "word times come from Whisper's own attention: no alignment model is available yet": (
+            options.words
+        ),
         "speakers were skipped: this version does not tell speakers apart yet": options.diarize,
         "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
             options.hotwords is not None

@@ -1,9 +1,10 @@
 """Hypotheses to a transcript: in order of time, within the audio, and without silence."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from asr.pipeline.fallback import is_silence
-from asr.pipeline.types import Hypothesis, Piece, Segment, Task, Transcript
+from asr.pipeline.types import Hypothesis, Piece, Segment, Task, Transcript, Word
 
 
 def assemble(
@@ -39,7 +40,7 @@ def _shown(hypothesis: Hypothesis, duration_s: float) -> Iterator[Piece]:
     for piece in hypothesis.pieces:
         start_s, end_s = max(piece.start_s, earliest_s), min(piece.end_s, latest_s)
         if end_s > start_s and piece.text.strip():
-            yield Piece(start_s, end_s, piece.text, piece.tokens)
+            yield replace(piece, start_s=start_s, end_s=end_s)
 
 
 def _segment(piece: Piece, hypothesis: Hypothesis, *, start_s: float, end_s: float) -> Segment:
@@ -53,4 +54,13 @@ def _segment(piece: Piece, hypothesis: Hypothesis, *, start_s: float, end_s: flo
         avg_logprob=hypothesis.avg_logprob,
         no_speech_prob=hypothesis.no_speech_prob,
         compression_ratio=hypothesis.compression_ratio,
+        words=tuple(_within(word, start_s, end_s) for word in piece.words),
     )
+
+
+def _within(word: Word, start_s: float, end_s: float) -> Word:
+    """The word, cut where its segment begins and ends."""
+    if word.start_s is None or word.end_s is None:
+        return word
+    first_s, last_s = (min(max(time_s, start_s), end_s) for time_s in (word.start_s, word.end_s))
+    return replace(word, start_s=first_s, end_s=last_s)

@@ -14,6 +14,7 @@ import mlx.core as mx
 from asr.pipeline.host import floats, integer, ints
 from asr.pipeline.network import KeysValues, cross_keys_values, prefill, step
 from asr.pipeline.rules import Choice, Rules, Stamps
+from asr.pipeline.timing import add_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,8 +169,10 @@ class Batch:
         answers = [
             (self._lines[i].row, self._hypothesis(self._lines[i], logprobs[i])) for i in ended
         ]
+        cross = self._state.cross
+        worded = add_words(self._model, self._vocabulary, answers, at=ended, cross=cross)
         self._keep(sorted({*range(len(self._lines))} - {*ended}))
-        return tuple(answers)
+        return worded
 
     def _has_ended(self, line: Line) -> bool:
         return len(line.tokens) >= line.tokens_max or self._vocabulary.eot in line.tokens

@@ -107,9 +107,38 @@ def step(
     return decoder.token_embedding.as_linear(decoder.ln(x))[:, 0]
 
 
-def _self_attend(attention: Any, x: mx.array) -> mx.array:
+def follow(
+    model: Whisper, tokens: mx.array, cross: Sequence[KeysValues], heads: Sequence[Sequence[int]]
+) -> tuple[mx.array, mx.array]:
+    """Run whole texts, padded on the right: logits (B, T, V), and where some heads look.
+
+    ``heads`` are pairs of layer and head of the cross-attention. Their scores before the softmax,
+    (B, len(heads), T, 1500), in order of the layers: fused attention does not tell them.
+    """
+    decoder = model.decoder
+    columns = mx.arange(tokens.shape[1])
+    x = decoder.token_embedding(tokens) + decoder.positional_embedding[columns]
+    bias = _bias((columns[:, None] >= columns[None])[None, None], x.dtype)
+    scores: list[mx.array] = []
+    for layer, (block, heard) in enumerate(zip(decoder.blocks, cross, strict=True)):
+        x = x + _self_attend(block.attn, block.attn_ln(x), bias)
+        y = block.cross_attn_ln(x)
+        if own := [head for at, head in heads if at == layer]:
+            scores.append(_scores(block.cross_attn, y, heard[0], mx.array(own)))
+        x = x + _attend(block.cross_attn, y, heard)
+        x = x + _feed_forward(block, x)
+    return decoder.token_embedding.as_linear(decoder.ln(x)), mx.concatenate(scores, axis=1)
+
+
+def _self_attend(attention: Any, x: mx.array, bias: mx.array | None = None) -> mx.array:
     keys, values = _heads(attention, attention.key(x)), _heads(attention, attention.value(x))
-    return _attend(attention, x, (keys, values))
+    return _attend(attention, x, (keys, values), bias)
+
+
+def _scores(attention: Any, x: mx.array, keys: mx.array, heads: mx.array) -> mx.array:
+    """How well queries of some heads match the audio: (B, heads, T, 1500)."""
+    queries = _heads(attention, attention.query(x))[:, heads]
+    return (queries * queries.shape[-1] ** -0.5) @ keys[:, heads].swapaxes(-1, -2)
 
 
 def _attend(

@@ -43,12 +43,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How a window is to be decoded: ``language`` is a Whisper code, ``prompt`` goes before it."""
+    """How a window is to be decoded: ``language`` is a Whisper code, ``prompt`` goes before it.
+
+    ``words`` asks for the times of words, too.
+    """
 
     language: str
     task: Task = "transcribe"
     prompt: str | None = None
     temperatures: tuple[float, ...] = TEMPERATURES
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,28 @@ class Detected:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """One word as spoken. A word that could not be placed has no times; ``score`` is 0 to 1."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    score: float | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text between two timestamp tokens. ``text`` keeps its leading space."""
+    """A run of text between two timestamp tokens. ``text`` keeps its leading space.
+
+    The ``words``, if they were asked for, join to the text.
+    """
 
     start_s: float
     end_s: float
     text: str
     tokens: tuple[int, ...]
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +103,6 @@ class Hypothesis:
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word as spoken. A word that could not be placed has no times."""
-
-    text: str
-    start_s: float | None = None
-    end_s: float | None = None
-    score: float | None = None
-    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

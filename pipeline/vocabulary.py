@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import Decoding, Hypothesis, Piece
+from asr.pipeline.words import Spelled, spell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +130,12 @@ class Vocabulary:
 
     def _text(self, tokens: Sequence[int]) -> str:
         return self.tokenizer.decode([token for token in tokens if token < self.eot])
+
+    def spell(self, tokens: Sequence[int], decoding: Decoding) -> tuple[Spelled, ...]:
+        """The words of text tokens; they join to their text. A translation is in English."""
+        encoding = self.tokenizer.encoding
+        language = "en" if decoding.task == "translate" else decoding.language
+        return spell([encoding.decode_single_token_bytes(token) for token in tokens], language)
 
     def _pieces(
         self, tokens: Sequence[int], duration_s: float

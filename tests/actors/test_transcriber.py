@@ -264,10 +264,16 @@ async def test_the_temperature_asked_for_is_the_coldest(
     assert tried == {(ladder, ladder[0])}
 
 
+@pytest.mark.parametrize("words", [True, False])
+async def test_words_get_times_only_for_whoever_asks(walk: Walk, words: bool) -> None:
+    await walk.transcribe(Options(language="en", words=words))
+    assert {row.decoding.words for row in walk.script.admitted} == {words}
+
+
 async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> None:
     asked = Options(language="en", words=True, diarize=True, hotwords="trio")
     assert (await walk.transcribe(asked)).warnings == (
-        "word times were skipped: this version does not align words yet",
+        "word times come from Whisper's own attention: no alignment model is available yet",
         "speakers were skipped: this version does not tell speakers apart yet",
         "hotwords were put in front of the prompt: Whisper has no other way to favour words",
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asr.pipeline.assemble import assemble
 from asr.pipeline.audio import Audio
-from asr.pipeline.types import Hypothesis, Piece, Segment, Transcript, Window
+from asr.pipeline.types import Hypothesis, Piece, Segment, Transcript, Window, Word
 
 AUDIO = Audio(Path("never-read.raw"), 60 * 16_000)
 
@@ -69,6 +69,18 @@ def test_times_that_run_backwards_are_pulled_forward_and_keep_their_text() -> No
         shown(10, 20, " two", window_start_s=0),
         shown(10, 29, " three", window_start_s=0),
     )
+
+
+def test_words_end_where_their_segment_does() -> None:
+    words = (Word(" one", 0.5, 1.5, 0.5), Word(" two", 9.5, 11), Word(" x"), Word(" four", 11, 12))
+    segments = transcript(heard(1, 10, Piece(0, 20, " one two x four", (1, 2), words))).segments
+    assert [(segment.start_s, segment.end_s, segment.words) for segment in segments] == [
+        (
+            1,
+            10,
+            (Word(" one", 1, 1.5, 0.5), Word(" two", 9.5, 10), Word(" x"), Word(" four", 10, 10)),
+        )
+    ]
 
 
 def test_nothing_heard_is_an_empty_transcript() -> None:
