@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +11,15 @@ from asr.pipeline.engine import ModelFolder
 from asr.pipeline.models import ModelSettings, ModelStore
 from asr.pipeline.shelf import Shelf, Shelved
 from asr.pipeline.types import Window
+from asr.settings import names
 from tests.real import sounds
 from tests.real.ears import Ears
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# What could make our processes other than those that people start.
+UNSAID = frozenset({"PYTHONDONTWRITEBYTECODE", *names()})
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +43,24 @@ def base(store: ModelStore) -> ModelFolder:
 @pytest.fixture(scope="session")
 def tiny(store: ModelStore) -> ModelFolder:
     return ModelFolder("tiny.en", store.fetch("tiny.en"))
+
+
+@pytest.fixture(scope="session")
+def environment(
+    cache: Path, base: ModelFolder, tiny: ModelFolder, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What processes of ours are told: the models that are in the cache by now, and no others."""
+    assert {base.path.parent, tiny.path.parent} == {cache / "models"}
+    theirs = {name: value for name, value in os.environ.items() if name not in UNSAID}
+    return theirs | {
+        "CACHE_DIR": str(cache),
+        "HF_HOME": str(cache / "hf"),
+        "HF_HUB_OFFLINE": "true",
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        # Compiled modules are kept even where the tests' own process must not write any.
+        "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")),
+    }
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +100,9 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Window]:
 @pytest.fixture(scope="session")
 def ears(windows: dict[str, Window]) -> Ears:
     return Ears(windows)
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where our processes write what they say on stderr."""
+    return tmp_path_factory.mktemp("log") / "stderr.txt"

@@ -57,8 +57,8 @@ def chords(seconds: float) -> NDArray[np.float64]:
     return np.asarray(0.2 * tones * np.exp(-3 * (t % 1)))
 
 
-def as_file(source: Path, target: Path, *options: str) -> Path:
-    """The source in the form that the target's name and the options say."""
-    argv = [find_ffmpeg(), "-nostdin", "-loglevel", "error", "-y"]
+def as_file(source: Path, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
+    """The source in the form that the target's name says; ``before`` are options of the input."""
+    argv = [find_ffmpeg(), "-nostdin", "-loglevel", "error", "-y", *before]
     subprocess.run([*argv, "-i", str(source), *options, str(target)], check=True)
     return target

@@ -1,0 +1,105 @@
+"""Our program as people start it: a process of its own, driven by signals, files and sockets."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import trio
+import trio.testing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    import httpx
+
+RUN = Path(__file__).parents[2] / "run.py"
+READY = re.compile(
+    r"Ready on (?P<url>http://127\.0\.0\.1:\d+) with model (?P<model>\S+), on \w+ in \w+\.\n"
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that has said it is ready; ``ready_s`` is what that took."""
+
+    url: str
+    model: str
+    ready_s: float
+    process: subprocess.Popen[bytes]
+    spool: Path
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        """What the process ends with, soon."""
+        return self.process.wait(timeout=60)
+
+    def scratch(self) -> list[str]:
+        """The files that its requests keep on the disk."""
+        return [file.name for file in self.spool.glob("*/*")]
+
+
+@contextmanager
+def serving(environment: Mapping[str, str], log: IO[bytes], **settings: str) -> Iterator[Server]:
+    """A server for as long as the context lasts; leaving kills it if it is still there."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, str(RUN)],
+        env={**environment, **settings},
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
+    with process:
+        assert process.stdout
+        try:
+            line = process.stdout.readline().decode()
+            ready = READY.fullmatch(line)
+            assert ready, line
+            ready_s = time.monotonic() - began
+            spool = Path(environment["CACHE_DIR"], "spool")
+            yield Server(ready["url"], ready["model"], ready_s, process, spool)
+        finally:
+            process.kill()
+
+
+def run(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command, to its end."""
+    argv = [sys.executable, str(RUN), *arguments]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+
+def peak_bytes(environment: Mapping[str, str], *arguments: str) -> int:
+    """The most memory that a command takes, which has to succeed."""
+    argv = [sys.executable, str(RUN), *arguments]
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def upload(file: Path, *, field: str = "audio_file") -> dict[str, tuple[str, bytes]]:
+    """A file as httpx sends it in a form."""
+    return {field: ("the client's name", file.read_bytes())}
+
+
+async def until(happened: Callable[[], Awaitable[bool]], *, within_s: float = 10.0) -> None:
+    """Look again and again until something outside of this process has happened."""
+    with trio.fail_after(within_s):
+        while not await happened():
+            await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+async def in_flight(client: httpx.AsyncClient) -> int:
+    """How many requests the server is at."""
+    answer = await client.get("/queue-metrics")
+    return int(answer.json()["queue"]["requests_in_flight"])

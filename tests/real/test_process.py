@@ -1,0 +1,145 @@
+"""The program from its start to its end: signals, exit codes, files, and how much memory."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+
+from tests.real import process, sounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.real,
+    # A server that was killed in the middle of an answer leaves the client's socket to the garbage
+    # collector.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+JFK = "what your country can do for you"
+
+
+async def ask(url: str, answers: list[httpx.Response], file: Path = sounds.AUSTEN) -> None:
+    async with httpx.AsyncClient(base_url=url, timeout=100) as client:
+        answers.append(await client.post("/asr?output=txt", files=process.upload(file)))
+
+
+async def begun(url: str) -> None:
+    """Return when the server is at a request."""
+    async with httpx.AsyncClient(base_url=url) as client:
+
+        async def busy() -> bool:
+            return await process.in_flight(client) == 1
+
+        await process.until(busy)
+
+
+@pytest.fixture(scope="module")
+def compiled(environment: dict[str, str], log: Path) -> dict[str, str]:
+    """The environment once a first start has compiled what it imports, and was told to stop."""
+    with log.open("ab") as stderr, process.serving(environment, stderr) as server:
+        server.signal(signal.SIGINT)
+        assert server.exit_code() == 0
+    return environment
+
+
+@pytest.fixture
+def server(compiled: dict[str, str], log: Path) -> Iterator[process.Server]:
+    with log.open("ab") as stderr, process.serving(compiled, stderr) as server:
+        yield server
+
+
+async def test_it_is_ready_within_ten_seconds_and_at_sigterm_finishes_what_it_was_asked(
+    server: process.Server, nursery: trio.Nursery
+) -> None:
+    assert server.model == "base"
+    assert server.ready_s < 10, f"ready after {server.ready_s:.1f} s"
+    answers: list[httpx.Response] = []
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask, server.url, answers, sounds.JFK)
+        await begun(server.url)
+        server.signal(signal.SIGTERM)
+    assert [answer.status_code for answer in answers] == [200]
+    assert JFK in answers[0].text.lower()
+    assert await trio.to_thread.run_sync(server.exit_code) == 0
+    assert server.scratch() == []
+
+
+async def test_a_second_sigterm_ends_it_at_once(server: process.Server) -> None:
+    answers: list[httpx.Response] = []
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask_in_vain, server.url, answers)
+        await begun(server.url)
+        server.signal(signal.SIGTERM)
+        await closing(server.url)
+        server.signal(signal.SIGTERM)
+        with trio.fail_after(5):
+            assert await trio.to_thread.run_sync(server.exit_code) == 128 + signal.SIGTERM
+    assert answers == []
+
+
+async def ask_in_vain(url: str, answers: list[httpx.Response]) -> None:
+    with pytest.raises(httpx.TransportError):
+        await ask(url, answers)
+
+
+async def closing(url: str) -> None:
+    """Return when the server takes no new requests."""
+    async with httpx.AsyncClient(base_url=url) as client:
+
+        async def refused() -> bool:
+            return (await client.get("/v1/models")).status_code == 503
+
+        await process.until(refused)
+
+
+def test_files_become_texts_in_their_order(compiled: Mapping[str, str], tmp_path: Path) -> None:
+    again = sounds.as_file(sounds.JFK, tmp_path / "again.ogg")
+    files = (str(again), str(tmp_path / "missing.mp3"), str(sounds.JFK))
+    done = process.run(
+        compiled, "transcribe", "--model", "tiny.en", "--format", "srt", "-o", str(tmp_path), *files
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path / 'missing.mp3'}: there is no such file\n"
+    texts = [(tmp_path / name).read_text() for name in ("again.srt", "jfk.srt")]
+    assert all(text.startswith("1\n00:00:00,") and JFK in text.lower() for text in texts)
+    assert not (tmp_path / "missing.srt").exists()
+
+
+def test_a_model_that_cannot_be_had_is_told_by_the_exit_code(compiled: Mapping[str, str]) -> None:
+    done = process.run(compiled, "transcribe", "--model", "large-v3", str(sounds.JFK))
+    assert (done.returncode, done.stdout) == (69, "")
+    assert "'large-v3'" in done.stderr
+    done = process.run(compiled, "transcribe", "--model", "none-such", str(sounds.JFK))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'none-such' does not exist" in done.stderr
+
+
+def test_the_models_that_are_there_are_listed(compiled: Mapping[str, str]) -> None:
+    done = process.run(compiled, "models")
+    rows = {row.split()[0]: row for row in done.stdout.splitlines()}
+    assert done.returncode == 0
+    assert [rows[name].split()[-2:] for name in ("base", "tiny.en")] == [["on", "disk"]] * 2
+    assert rows["large-v3"].endswith("fetched at first use")
+
+
+def test_five_minutes_take_little_more_memory_than_one_minute(
+    compiled: dict[str, str], tmp_path: Path
+) -> None:
+    # Two windows at a time: then a minute fills the batch as well as five do.
+    two_at_once = {**compiled, "BATCH_SIZE": "2", "PRELOAD_MODEL": "tiny.en"}
+    peaks: list[int] = []
+    for seconds in (44, 300):
+        options = ("-t", str(seconds))
+        file = sounds.as_file(
+            sounds.AUSTEN, tmp_path / f"{seconds}.flac", *options, before=("-stream_loop", "-1")
+        )
+        peaks.append(process.peak_bytes(two_at_once, "transcribe", "--format", "json", str(file)))
+    less, more = peaks
+    assert more - less < 80e6, f"{less / 1e6:.0f} MB, then {more / 1e6:.0f} MB"
