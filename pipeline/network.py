@@ -14,7 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mlx_whisper.whisper import Whisper
 
@@ -108,9 +108,10 @@ def step(
 
 
 def follow(
-    model: Whisper, tokens: mx.array, cross: Sequence[KeysValues], heads: Sequence[Sequence[int]]
+    model: Whisper, tokens: mx.array, cross: Iterable[KeysValues], heads: Sequence[Sequence[int]]
 ) -> tuple[mx.array, mx.array]:
-    """Run whole texts, padded on the right: logits (B, T, V), and where some heads look.
+    """Run whole texts, padded on the right: what logits are made of (B, T, state), and where some
+    heads look.
 
     ``heads`` are pairs of layer and head of the cross-attention. Their scores before the softmax,
     (B, len(heads), T, 1500), in order of the layers: fused attention does not tell them.
@@ -127,7 +128,7 @@ def follow(
             scores.append(_scores(block.cross_attn, y, heard[0], mx.array(own)))
         x = x + _attend(block.cross_attn, y, heard)
         x = x + _feed_forward(block, x)
-    return decoder.token_embedding.as_linear(decoder.ln(x)), mx.concatenate(scores, axis=1)
+    return decoder.ln(x), mx.concatenate(scores, axis=1)
 
 
 def _self_attend(attention: Any, x: mx.array, bias: mx.array | None = None) -> mx.array:
