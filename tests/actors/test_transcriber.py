@@ -264,10 +264,9 @@ async def test_the_temperature_asked_for_is_the_coldest(
     assert tried == {(ladder, ladder[0])}
 
 
-@pytest.mark.parametrize("words", [True, False])
-async def test_words_get_times_only_for_whoever_asks(walk: Walk, words: bool) -> None:
-    await walk.transcribe(Options(language="en", words=words))
-    assert {row.decoding.words for row in walk.script.admitted} == {words}
+async def test_words_are_asked_of_the_model(walk: Walk) -> None:
+    await walk.transcribe(Options(language="en", words=True))
+    assert {row.decoding for row in walk.script.admitted} == {Decoding("en", words=True)}
 
 
 async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> None:
