@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,15 +52,15 @@ def environment(
 ) -> dict[str, str]:
     """What processes of ours are told: the models that are in the cache by now, and no others."""
     assert {base.path.parent, tiny.path.parent} == {cache / "models"}
-    theirs = {name: value for name, value in os.environ.items() if name not in UNSAID}
-    return theirs | {
+    told = {name: value for name, value in os.environ.items() if name not in UNSAID}
+    if sys.dont_write_bytecode:  # what they compile is kept all the same, as where people run them
+        told["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
+    return told | {
         "CACHE_DIR": str(cache),
         "HF_HOME": str(cache / "hf"),
         "HF_HUB_OFFLINE": "true",
         "HOST": "127.0.0.1",
         "PORT": "0",
-        # Compiled modules are kept even where the tests' own process must not write any.
-        "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")),
     }
 
 

@@ -33,7 +33,6 @@ CASES = {
         "german into English": Decoding("de", "translate"),
         "jfk": ENGLISH,
         "austen": PROMPTED,
-        "noise": ENGLISH,
         "silence": ENGLISH,
     },
     "tiny.en": {
@@ -109,11 +108,11 @@ def test_of_speech_mlx_whisper_itself_says_the_same(cases: Cases) -> None:
 def test_for_any_logits_and_any_past_the_rules_choose_what_the_references_choose(
     shelved_tiny: Shelved,
 ) -> None:
-    rows = 64
+    rows = 32
     vocabulary = shelved_tiny.vocabulary
     ours, theirs = Rules.of(vocabulary), oracle.Filters(shelved_tiny, ENGLISH)
     said, stamps = mx.full((rows, 1), vocabulary.tokenizer.sot), Stamps.fresh(vocabulary, rows)
-    for step in range(40):
+    for step in range(30):
         logits = any_logits(rows, vocabulary, seed=step)
         right = theirs.apply(logits, said)
         if step:
@@ -126,7 +125,7 @@ def test_for_any_logits_and_any_past_the_rules_choose_what_the_references_choose
         stamps = stamps.after(choice.tokens, vocabulary)
         said = mx.concatenate([said, choice.tokens[:, None]], axis=1)
     departures = [pair for step in theirs.rules.chosen for pair in step if pair[0] != pair[1]]
-    assert len(departures) > 100  # or these logits would not reach where the rules differ
+    assert len(departures) > 50  # or these logits would not reach where the rules differ
 
 
 def any_logits(rows: int, vocabulary: Vocabulary, *, seed: int) -> mx.array:

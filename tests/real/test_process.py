@@ -115,7 +115,7 @@ def test_files_become_texts_in_their_order(compiled: Mapping[str, str], tmp_path
 def test_a_model_that_cannot_be_had_is_told_by_the_exit_code(compiled: Mapping[str, str]) -> None:
     done = process.run(compiled, "transcribe", "--model", "large-v3", str(sounds.JFK))
     assert (done.returncode, done.stdout) == (69, "")
-    assert "'large-v3'" in done.stderr
+    assert "whisper-large-v3" in done.stderr
     done = process.run(compiled, "transcribe", "--model", "none-such", str(sounds.JFK))
     assert (done.returncode, done.stdout) == (2, "")
     assert "'none-such' does not exist" in done.stderr
@@ -123,19 +123,19 @@ def test_a_model_that_cannot_be_had_is_told_by_the_exit_code(compiled: Mapping[s
 
 def test_the_models_that_are_there_are_listed(compiled: Mapping[str, str]) -> None:
     done = process.run(compiled, "models")
-    rows = {row.split()[0]: row for row in done.stdout.splitlines()}
+    rows = {row.split()[0]: row.rstrip() for row in done.stdout.splitlines()}
     assert done.returncode == 0
     assert [rows[name].split()[-2:] for name in ("base", "tiny.en")] == [["on", "disk"]] * 2
     assert rows["large-v3"].endswith("fetched at first use")
 
 
-def test_five_minutes_take_little_more_memory_than_one_minute(
+def test_three_times_the_audio_takes_little_more_memory(
     compiled: dict[str, str], tmp_path: Path
 ) -> None:
-    # Two windows at a time: then a minute fills the batch as well as five do.
+    # Two windows at a time, so that the shorter one fills the batch as well.
     two_at_once = {**compiled, "BATCH_SIZE": "2", "PRELOAD_MODEL": "tiny.en"}
     peaks: list[int] = []
-    for seconds in (44, 300):
+    for seconds in (44, 132):
         options = ("-t", str(seconds))
         file = sounds.as_file(
             sounds.AUSTEN, tmp_path / f"{seconds}.flac", *options, before=("-stream_loop", "-1")

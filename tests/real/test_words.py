@@ -52,7 +52,6 @@ def transcripts(
     answers: dict[str, Transcript] = {}
     quiet = sounds.made("silence", sounds.silence(40.0), tmp_path_factory.mktemp("quiet"))
     asked = {file.stem: (file, Options()) for file in (sounds.AUSTEN, sounds.JFK, sounds.GERMAN)}
-    asked["translated"] = (sounds.GERMAN, Options(task="translate"))
     asked["silence"] = (quiet.path, Options())
 
     async def work() -> None:
@@ -95,15 +94,6 @@ def test_the_words_are_right(
     heard = transcripts[file.stem]
     assert heard.language == language
     assert error_rate(file, heard.text) <= error_max, heard.text
-
-
-def test_german_is_told_in_english_when_that_is_asked(
-    transcripts: Mapping[str, Transcript],
-) -> None:
-    heard = transcripts["translated"]
-    assert (heard.language, heard.task) == ("de", "translate")
-    assert heard.text
-    assert "Guten Morgen" not in heard.text
 
 
 def test_silence_is_an_empty_transcript_of_its_length(
