@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.real.ears import Ears
     from tests.real.rows import Ask
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
 
 ENGLISH = Decoding("en")
 JFK = ("ask not what your country can do for you", "ask what you can do for your country")

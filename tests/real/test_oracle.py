@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asr.pipeline.vocabulary import Vocabulary
     from tests.real.ears import Ears
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
 
 ENGLISH = Decoding("en")
 PROMPTED = Decoding("en", prompt="Mrs. Dashwood; Norland Park, in Sussex. MR. JOHN DASHWOOD")

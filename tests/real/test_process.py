@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.timeout(300),  # a busy machine takes its time
     # A server that was killed in the middle of an answer leaves the client's socket to the garbage
     # collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
 
 JFK = "what your country can do for you"
 CUE = r"00:00:0\d[.,]\d{3} --> 00:00:\d\d[.,]\d{3}\n.*fellow Americans"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from asr.pipeline.models import ModelStore
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
 
 WORDS = jiwer.Compose(
     [
