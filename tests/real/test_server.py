@@ -159,7 +159,7 @@ async def test_health_answers_while_a_transcription_runs(
 ) -> None:
     took_s: list[float] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(asr, client, sounds.AUSTEN, "output=txt&model=base")
+        nursery.start_soon(asr, client, sounds.AUSTEN, "output=txt")
         await process.until(partial(is_at, client, 1))
         while await process.in_flight(client):
             began = trio.current_time()
