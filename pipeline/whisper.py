@@ -40,7 +40,7 @@ class Pace(NamedTuple):
 # A CPU gains nothing from encoding windows together, and a step past a row's end costs it
 # milliseconds; its time goes into the encoder, so that few rows are enough. A GPU is launch-bound:
 # it runs ahead, and a wasted step costs next to nothing.
-CPU_PACE = Pace(rows_max=4, encode_max=1, steps=1, cache_bytes=128 << 20)
+CPU_PACE = Pace(rows_max=2, encode_max=1, steps=1, cache_bytes=128 << 20)
 GPU_PACE = Pace(rows_max=32, encode_max=16, steps=8, cache_bytes=2 << 30)
 
 
