@@ -9,12 +9,10 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class FakeThread:
-    """Runs calls inline, one after the other; hold() keeps it busy until release()."""
+class Gate:
+    """Open, until a test holds what is behind it; then closed until it is released."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        self._turn = trio.Lock()
         self._free = trio.Event()
         self._free.set()
 
@@ -23,6 +21,15 @@ class FakeThread:
 
     def release(self) -> None:
         self._free.set()
+
+
+class FakeThread(Gate):
+    """Runs calls inline, one after the other; hold() keeps it busy until release()."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self._turn = trio.Lock()
 
     async def __call__(self, fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
         """As a real thread: a call that has its turn is waited for, even under cancellation."""

@@ -14,6 +14,7 @@ from asr.pipeline.engine import LoadedModel
 from asr.pipeline.errors import TooLarge, UnknownModel
 from asr.pipeline.models import ModelInfo
 from asr.pipeline.types import Options, Segment, Transcript
+from tests.fakes import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,7 +65,7 @@ class FakeSpool:
 
 
 @dataclass
-class FakeReceiver:
+class FakeReceiver(Gate):
     """Spools into a folder, one upload a file; ``hold()`` keeps the disk busy."""
 
     folder: Path
@@ -72,14 +73,7 @@ class FakeReceiver:
     uploads: int = 0
 
     def __post_init__(self) -> None:
-        self._free = trio.Event()
-        self._free.set()
-
-    def hold(self) -> None:
-        self._free = trio.Event()
-
-    def release(self) -> None:
-        self._free.set()
+        super().__init__()
 
     @asynccontextmanager
     async def open(self, *, declared_bytes: int | None = None) -> AsyncIterator[FakeSpool]:
@@ -119,7 +113,7 @@ class Asked:
 
 
 @dataclass
-class FakeHouse:
+class FakeHouse(Gate):
     """Answers ``answer``, or raises it; ``hold()`` keeps every request busy until ``release()``."""
 
     receiver: FakeReceiver
@@ -135,14 +129,7 @@ class FakeHouse:
     diarizes: bool = True
 
     def __post_init__(self) -> None:
-        self._free = trio.Event()
-        self._free.set()
-
-    def hold(self) -> None:
-        self._free = trio.Event()
-
-    def release(self) -> None:
-        self._free.set()
+        super().__init__()
 
     def queue_stats(self) -> QueueStats:
         return QueueStats(waiting=0, running=self.running, running_max=8, waiting_max=32)
