@@ -45,7 +45,7 @@ class Window:
 class Decoding:
     """How a window is to be decoded: ``language`` is a Whisper code, ``prompt`` goes before it.
 
-    ``words`` asks for the times of words, too.
+    ``words`` asks for the times of words, too. Without ``timestamps`` a window is one piece.
     """
 
     language: str
@@ -53,6 +53,7 @@ class Decoding:
     prompt: str | None = None
     temperatures: tuple[float, ...] = TEMPERATURES
     words: bool = False
+    timestamps: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Word:
 class Piece:
     """A run of text between two timestamp tokens. ``text`` keeps its leading space.
 
-    The ``words``, if they were asked for, join to the text.
+    The ``words``, if they were asked for, join to the text. ``logprobs`` has the log-probability of
+    each of the ``tokens`` among those that were allowed in its place.
     """
 
     start_s: float
@@ -86,6 +88,7 @@ class Piece:
     text: str
     tokens: tuple[int, ...]
     words: tuple[Word, ...] = ()
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
