@@ -7,7 +7,7 @@ leave it between token steps, so that none waits for the longest.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from asr.pipeline.device import ComputeType
 from asr.pipeline.setting import setting
@@ -26,6 +26,11 @@ class EngineSettings:
         "BATCH_SIZE", None, "windows decoded together; by default 2 on a CPU, 32 on a GPU"
     )
     models_max_mb: int = setting("ASR_MODELS_MAX_MB", 16_000, "weights kept in memory together")
+    memory_max_mb: int | None = setting(
+        "ASR_MEMORY_MAX_MB",
+        None,
+        "array memory for weights and batch together; by default most of what the device has",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,21 @@ class Row:
     temperature: float = 0.0
 
 
+class Said(NamedTuple):
+    """What a turn of the batch brought."""
+
+    tokens: int  # text tokens that all rows said together
+    finished: tuple[tuple[Row, Hypothesis], ...]  # rows that reached their end, and have left
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """The text so far of a window that is still being decoded."""
+
+    window: Window
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes of array memory: in use, kept for reuse, and the peak so far."""
@@ -63,7 +83,10 @@ class Memory:
 
 
 class Engine(Protocol):
-    """What the GPU actor asks of Whisper. Implemented by ``whisper.py``; tests have a fake."""
+    """What the GPU actor asks of Whisper. Implemented by ``whisper.py``; tests have a fake.
+
+    Whatever computes may raise NotEnoughMemory; after that, only ``reset`` is safe to call.
+    """
 
     def load(self, model: ModelFolder) -> None:
         """Make the model resident; the least recently used ones go if memory asks for it."""
@@ -74,27 +97,38 @@ class Engine(Protocol):
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The resident models, least recently used first."""
 
-    def detect(self, model: ModelFolder, window: Window) -> Detected:
-        """The language spoken in a window."""
+    def detect(self, model: ModelFolder, windows: Sequence[Window]) -> tuple[Detected, ...]:
+        """The language spoken in each of the windows.
+
+        Raises FileNotFoundError when a window's audio is gone.
+        """
 
     @property
     def rows_max(self) -> int:
-        """How many rows the batch may have; all of them share a model."""
+        """The most rows that a batch may ever have; all of them share a model."""
 
     def check(self, model: ModelFolder, decoding: Decoding) -> None:
         """Raise InvalidRequest for what the model cannot do; loads it if need be."""
 
-    def admit(self, model: ModelFolder, rows: Sequence[Row]) -> None:
-        """Encode the windows and let the rows join the batch, which holds no other model's.
+    def admit(self, model: ModelFolder, rows: Sequence[Row]) -> int:
+        """Encode windows and let their rows join the batch, which holds no other model's.
 
-        Raises FileNotFoundError, before any row has joined, when a window's audio is gone.
+        As many join, in order, as memory has room for, at least one if the batch is empty: the
+        answer says how many. Raises FileNotFoundError, before any row has joined, when a window's
+        audio is gone.
         """
 
-    def advance(self) -> tuple[tuple[Row, Hypothesis], ...]:
-        """A few token steps; the rows that reached their end, with what they said."""
+    def advance(self) -> Said:
+        """One token step for every row."""
+
+    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """The text so far of rows in the batch."""
 
     def drop(self, rows: Sequence[Row]) -> None:
         """Take rows out whose requester has gone."""
+
+    def reset(self) -> None:
+        """Forget the batch and all that was computed for it, as after NotEnoughMemory."""
 
     def memory(self) -> Memory:
         """The state of the array memory."""

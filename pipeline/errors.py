@@ -7,6 +7,8 @@
        - TooLarge           more bytes or seconds than the operator allows
      x Busy                 nothing was started; come back in ``retry_after_s``
      x EngineRestarted      the engine crashed under this request; safe to send again
+     x Poisoned             the engine crashed twice over this very audio; not worth sending again
+     x NotEnoughMemory      the machine cannot hold what this request needs, even by itself
      x ModelUnavailable     a known model whose weights cannot be had at the moment
      x StorageFull          the spool disk has no room left
      x DeadlineExceeded     the request's time was up
@@ -67,6 +69,22 @@ class EngineRestarted(AsrError):
 
     def __init__(self) -> None:
         super().__init__("The engine was restarted while it worked on this request; send it again")
+
+
+class Poisoned(AsrError):
+    """The engine crashed twice while it worked on this audio, the second time on nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__("This audio crashed the engine twice; it was not tried again")
+
+
+class NotEnoughMemory(AsrError):
+    """The arrays do not fit into the machine's memory, not even with the batch to themselves."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The machine's memory has no room for this request; a smaller model may fit"
+        )
 
 
 class ModelUnavailable(AsrError):
