@@ -1,0 +1,43 @@
+"""The whole service as its users run it: ``run.py`` on a free port, in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.memory import resident_mb
+from bench.speech import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is ready; ``ready`` is how it said so, ``ready_s`` what that took."""
+
+    process: subprocess.Popen[str]
+    url: str
+    ready: str
+    ready_s: float
+
+    def resident_mb(self) -> float:
+        return resident_mb(self.process.pid)
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[Service]:
+    """A service with these settings, and the environment's; it is asked to end afterwards."""
+    environ = {**os.environ, "ASR_LOG_LEVEL": "warning", **settings, "PORT": "0"}
+    began = time.perf_counter()
+    command = [sys.executable, str(ROOT / "run.py")]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline().strip()
+            found = re.search(r"http://\S+:\d+", ready)
+            assert found, "the service did not start"
+            yield Service(process, found[0], ready, time.perf_counter() - began)
+        finally:
+            process.terminate()
