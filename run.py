@@ -82,11 +82,12 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     """The same house without a front desk."""
     import trio
 
+    from asr.pipeline.device import pick_device
     from asr.terminal.signals import interruptible
     from asr.terminal.transcribe import job, transcribe_files
 
     asked = job(arguments)
-    at_once = settings.house.gpu_concurrency
+    at_once = settings.house.running_max(pick_device(settings.engine.device))
     work = partial(transcribe_files, open_the_house(settings), asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.desk import run_gpu
 from asr.actors.ffmpeg import decode, find_ffmpeg
-from asr.actors.gpu import Gpu, open_gpu, run_gpu
+from asr.actors.gpu import Gpu, open_gpu
+from asr.actors.keeper import Health, keep, refuse_mail
 from asr.actors.librarian import Librarian, run_librarian
 from asr.actors.listener import Finder, Listener, ListenerMessage, run_listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
-from asr.actors.supervisor import Hopeless, Startable, supervise
 from asr.actors.sweeper import run_sweeper
 from asr.actors.thread import InThread, open_thread
 from asr.actors.transcriber import Notify, Read, Stations, transcribe
+from asr.actors.turns import Priority
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
 from asr.pipeline.errors import DeadlineExceeded, EngineRestarted
 from asr.pipeline.setting import setting
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from asr.pipeline.models import ModelStore
     from asr.pipeline.types import Options, Progress, Transcript
 
-log = logging.getLogger(__name__)
-
 MEGABYTE = 1_000_000
 
 
@@ -44,7 +43,9 @@ class HouseSettings:
 
     max_file_size_mb: int = setting("MAX_FILE_SIZE_MB", 1000, "largest upload, in MB")
     uploads_max_mb: int = setting("ASR_UPLOADS_MAX_MB", 4000, "all uploads in flight together, MB")
-    gpu_concurrency: int = setting("GPU_CONCURRENCY", 8, "requests worked on at once")
+    gpu_concurrency: int | None = setting(
+        "GPU_CONCURRENCY", None, "requests worked on at once; by default 8 on a CPU, 64 on a GPU"
+    )
     max_queue_size: int = setting("MAX_QUEUE_SIZE", 32, "requests that may wait; 503 past that")
     client_max: int | None = setting(
         "ASR_CLIENT_MAX", None, "places that one client may hold, waiting and running; none: all"
@@ -59,6 +60,10 @@ class HouseSettings:
     )
     drain_s: float = setting("ASR_DRAIN_S", 30.0, "accepted requests may finish at shutdown")
 
+    def running_max(self, device: str) -> int:
+        """Requests worked on at once: enough of them that a batch of windows is always full."""
+        return self.gpu_concurrency or (8 if device == "cpu" else 64)
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -66,18 +71,6 @@ class Machine:
 
     device: str
     compute_type: str
-
-
-@dataclass(slots=True)
-class Health:
-    """Whether an actor is down for good. Written by the house alone."""
-
-    fault: str | None = None
-    broken: trio.Event = field(default_factory=trio.Event)
-
-    def fail(self, fault: str) -> None:
-        self.fault = fault
-        self.broken.set()
 
 
 def unheard(_progress: Progress) -> None:
@@ -152,16 +145,23 @@ class House:
         *,
         client: str = "",
         raw: bool = False,
+        priority: Priority = Priority.INTERACTIVE,
         notify: Notify = unheard,
     ) -> Transcript:
         """The transcript of a file, when its turn has come. Raises every kind of AsrError."""
         model = self.models.resolve(options.model)
         deadline_s = self.settings.request_deadline_s
         with trio.move_on_after(deadline_s):
-            async with self.queue.place(client=client) as place:
+            async with self.queue.place(client=client, priority=priority) as place:
                 self.metrics.queue_wait(place.waited_s)
                 return await transcribe(
-                    source, options, model=model, raw=raw, stations=self.stations, notify=notify
+                    source,
+                    options,
+                    model=model,
+                    raw=raw,
+                    stations=self.stations,
+                    notify=notify,
+                    priority=priority,
                 )
         raise DeadlineExceeded(deadline_s)
 
@@ -190,15 +190,18 @@ async def open_house(
         threads("listener") as listener_thread,
         trio.open_nursery() as nursery,
     ):
-        start = partial(_start, nursery, health, metrics)
+        running_max = settings.running_max(machine.device)
+        start = partial(keep, nursery=nursery, health=health, metrics=metrics)
         receiver = await nursery.start(run_receiver, spool, _limits(settings))
         librarian: Librarian = await nursery.start(run_librarian, models.fetch)
-        queue: Queue = await nursery.start(_run_queue, settings)
-        gpu, mail = open_gpu()
-        await start("gpu", partial(run_gpu, mail, engine, gpu_thread, gpu.board, metrics), mail)
-        post, inbox = trio.open_memory_channel[ListenerMessage](settings.gpu_concurrency + 2)
+        queue: Queue = await nursery.start(_run_queue, settings, running_max)
+        gpu, intake = open_gpu()
+        run = partial(run_gpu, intake, engine, gpu_thread, gpu.board, metrics)
+        await start("gpu", run, refuse=intake.close)
+        post, inbox = trio.open_memory_channel[ListenerMessage](running_max + 2)
         listener = Listener(post)
-        await start("listener", partial(run_listener, inbox, finder, listener_thread), inbox)
+        run = partial(run_listener, inbox, finder, listener_thread)
+        await start("listener", run, refuse=partial(refuse_mail, inbox))
         await nursery.start(_run_sweeper, (gpu, listener), settings)
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
@@ -213,53 +216,11 @@ async def open_house(
         nursery.cancel_scope.cancel()
 
 
-class Closable(Protocol):
-    def close(self) -> None: ...
-
-
-class Answerable(Protocol):
-    """A message that somebody waits to have answered."""
-
-    @property
-    def reply(self) -> Closable: ...
-
-
-async def _start(
-    nursery: trio.Nursery,
-    health: Health,
-    metrics: Metrics,
-    name: str,
-    run: Startable,
-    inbox: trio.MemoryReceiveChannel[Answerable],
+async def _run_queue(
+    settings: HouseSettings, running_max: int, *, task_status: trio.TaskStatus[Queue]
 ) -> None:
-    """Start an actor under supervision; ``inbox`` is where its mail waits."""
-    await nursery.start(partial(_keep, name, run, inbox, health=health, metrics=metrics))
-
-
-async def _keep(
-    name: str,
-    run: Startable,
-    inbox: trio.MemoryReceiveChannel[Answerable],
-    *,
-    health: Health,
-    metrics: Metrics,
-    task_status: trio.TaskStatus[None],
-) -> None:
-    """Run an actor again and again, and say so when that is hopeless; its mail never waits on."""
-    try:
-        await supervise(name, run, on_restart=metrics.restarted, task_status=task_status)
-    except Hopeless:
-        log.exception("%s is down for good", name)
-        health.fail(f"the {name} actor is down for good")
-    finally:
-        with inbox, suppress(trio.WouldBlock, trio.EndOfChannel):
-            while True:
-                inbox.receive_nowait().reply.close()
-
-
-async def _run_queue(settings: HouseSettings, *, task_status: trio.TaskStatus[Queue]) -> None:
     await run_queue(
-        running_max=settings.gpu_concurrency,
+        running_max=running_max,
         waiting_max=settings.max_queue_size,
         client_max=settings.client_max,
         task_status=task_status,
@@ -288,5 +249,4 @@ def _show(metrics: Metrics, queue: Queue, receiver: Receiver, gpu: Gpu) -> None:
     """What is read at each scrape."""
     metrics.watch_queue(queue.stats)
     metrics.watch_uploads(receiver.stats)
-    metrics.watch_models(lambda: gpu.board.loaded)
-    metrics.watch_memory(lambda: gpu.board.memory)
+    metrics.watch_gpu(gpu.board)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import trio
 
 if TYPE_CHECKING:
-    from asr.pipeline.engine import ModelFolder
+    from asr.actors.request import Heard
+    from asr.actors.turns import Priority
+    from asr.pipeline.engine import Growing, ModelFolder
     from asr.pipeline.errors import AsrError
-    from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
+    from asr.pipeline.types import Decoding, Detected, Window
 
 T = TypeVar("T")
 
@@ -31,6 +33,11 @@ class Reply(Generic[T]):
         """Has the caller left?"""
         return self.channel.statistics().open_receive_channels == 0
 
+    @property
+    def read(self) -> bool:
+        """Has the caller taken everything that was sent?"""
+        return self.channel.statistics().current_buffer_used == 0
+
     def send(self, answer: T | AsrError) -> None:
         with suppress(trio.BrokenResourceError):  # the caller has left; it will be seen next turn
             self.channel.send_nowait(answer)
@@ -41,12 +48,14 @@ class Reply(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decode:
-    """Say what is spoken in these windows."""
+    """Say what is spoken in these windows; what is being said of the first of them, if it grows."""
 
     model: ModelFolder
     windows: tuple[Window, ...]
     decoding: Decoding
-    reply: Reply[Hypothesis]
+    reply: Reply[Heard | Growing]
+    priority: Priority
+    grows: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

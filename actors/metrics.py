@@ -11,18 +11,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import choose_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable
 
+    from asr.actors.gpu import Board
     from asr.actors.queue import QueueStats
     from asr.actors.receiver import ReceiverStats
-    from asr.pipeline.engine import Memory
 
 # Bucket bounds of the whisperx_ names are a contract. Ours go in steps of about 2 to 3.
 REQUEST_S = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 AUDIO_S = (10, 30, 60, 300, 600, 1800, 3600, 7200, 14400)
 AUDIO_MB = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
 STAGE_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
-BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64)
+BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)
 SPEEDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 MEGABYTE = 1_000_000
@@ -98,6 +98,18 @@ class Metrics:
         self._batch_rows = Histogram(
             "asr_batch_rows", "Windows decoded together", buckets=BATCH_ROWS, registry=registry
         )
+        self._windows = Gauge(
+            "asr_windows_waiting", "Windows that wait for the batch", registry=registry
+        )
+        self._rows = Gauge("asr_rows", "Windows in the batch now", registry=registry)
+        self._tokens_per_s = Gauge(
+            "asr_tokens_per_second",
+            "Text tokens a second, over the last 5 s that the engine was at work; 0 when idle",
+            registry=registry,
+        )
+        self._busy_s = Counter(
+            "asr_engine_busy_seconds", "Time that the engine was at work", registry=registry
+        )
         self._tokens = Counter("asr_tokens", "Text tokens decoded", registry=registry)
         self._restarts = Counter(
             "asr_restarts", "Actors restarted after a crash", ("actor",), registry=registry
@@ -140,6 +152,10 @@ class Metrics:
         """A batch goes to the engine."""
         self._batch_rows.observe(rows)
 
+    def engine_busy(self, seconds: float) -> None:
+        """The engine was at work for so long."""
+        self._busy_s.inc(seconds)
+
     def tokens(self, count: int) -> None:
         """Text has been decoded."""
         self._tokens.inc(count)
@@ -162,14 +178,14 @@ class Metrics:
         self._active.set_function(lambda: stats().running)
         self._waiting.set_function(lambda: stats().waiting)
 
-    def watch_models(self, loaded: Callable[[], Sized]) -> None:
-        """Count the resident models at each scrape."""
-        self._models.set_function(lambda: len(loaded()))
-
-    def watch_memory(self, memory: Callable[[], Memory]) -> None:
-        """Read the array memory at each scrape."""
-        self._memory.set_function(lambda: memory().active)
-        self._cache.set_function(lambda: memory().cached)
+    def watch_gpu(self, board: Board) -> None:
+        """Read what the GPU actor shows at each scrape."""
+        self._models.set_function(lambda: len(board.loaded))
+        self._memory.set_function(lambda: board.memory.active)
+        self._cache.set_function(lambda: board.memory.cached)
+        self._windows.set_function(lambda: board.waiting)
+        self._rows.set_function(lambda: board.running)
+        self._tokens_per_s.set_function(lambda: board.tokens_per_s)
 
     def watch_uploads(self, stats: Callable[[], ReceiverStats]) -> None:
         """Read the spool at each scrape."""

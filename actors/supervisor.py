@@ -1,9 +1,9 @@
 """Keeps one task alive, and knows when to stop trying: then the process ends, and what started it
-is the next supervisor. No other file catches an error that it does not expect.
+is the next supervisor. No other file catches an error that it does not expect; one that only looks
+at it, to say whose fault it was, passes it on.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +30,17 @@ class Restarts:
 
 class Hopeless(Exception):
     """A task that came up has crashed too often in too short a time."""
+
+
+class Explained(Exception):
+    """A crash whose cause is known and out of the way, so that it is no reason to give up.
+
+    ``crashes`` in all, this one and those before it, had that cause and do not count.
+    """
+
+    def __init__(self, crashes: int = 1) -> None:
+        super().__init__("the cause is known, and gone: this does not count")
+        self.crashes = crashes
 
 
 @dataclass(slots=True)
@@ -62,17 +73,18 @@ async def supervise(
     What makes the first start fail is raised as it is: a human's mistake, not an accident.
     """
     first = FirstStart(task_status)
-    crashes: deque[float] = deque()
+    crashes: list[float] = []
     while True:
         try:
             await start(task_status=first)
             return
         except Exception as error:  # a cancellation is a BaseException and passes
-            crashes.append(trio.current_time())
-            while crashes[-1] - crashes[0] > restarts.within_s:
-                crashes.popleft()
             if not first.seen:
                 raise
+            now_s = trio.current_time()
+            crashes = [at_s for at_s in crashes if now_s - at_s <= restarts.within_s] + [now_s]
+            if isinstance(error, Explained):
+                del crashes[-error.crashes :]
             if len(crashes) > restarts.most:
                 raise Hopeless(name) from error
             log.exception("%s crashed; restart %d of %d", name, len(crashes), restarts.most)

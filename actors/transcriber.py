@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from asr.actors.turns import Priority
 from asr.pipeline.assemble import assemble
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import (
     TEMPERATURES,
     Decoding,
-    Hypothesis,
     Options,
     Progress,
     Transcript,
     Window,
 )
-from asr.pipeline.windows import cut, rest_of
+from asr.pipeline.windows import cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asr.actors.listener import Listener
     from asr.actors.metrics import Metrics
     from asr.actors.receiver import Receiver
+    from asr.actors.request import Heard
     from asr.pipeline.audio import Audio
 
 Notify = Callable[[Progress], None]
@@ -59,7 +60,14 @@ class Stations:
 
 
 async def transcribe(
-    source: Path, options: Options, *, model: str, raw: bool, stations: Stations, notify: Notify
+    source: Path,
+    options: Options,
+    *,
+    model: str,
+    raw: bool,
+    stations: Stations,
+    notify: Notify,
+    priority: Priority = Priority.INTERACTIVE,
 ) -> Transcript:
     """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples."""
     began_s = trio.current_time()
@@ -71,8 +79,12 @@ async def transcribe(
             windows = cut(audio, await stations.listener.find_speech(audio))
         with _timed("decode", stations.metrics):
             language = await _language(windows, options, folder, stations.gpu)
-            hypotheses = await _hear(
-                windows, _decoding(options, language), folder, gpu=stations.gpu, notify=notify
+            hypotheses = await stations.gpu.decode(
+                folder,
+                windows,
+                _decoding(options, language),
+                priority=priority,
+                heard=Ear(windows, notify).heard,
             )
     stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
     return assemble(
@@ -106,24 +118,6 @@ async def _language(
     return (await gpu.detect(model, windows[0])).language
 
 
-async def _hear(
-    windows: tuple[Window, ...],
-    decoding: Decoding,
-    model: ModelFolder,
-    *,
-    gpu: Gpu,
-    notify: Notify,
-) -> list[Hypothesis]:
-    """What is said in all the windows; what the model left unheard of one is heard again."""
-    heard: list[Hypothesis] = []
-    ear = Ear(windows, notify)
-    while windows:
-        answers = await gpu.decode(model, windows, decoding, heard=ear.heard)
-        heard += answers
-        windows = tuple(rest for answer in answers if (rest := rest_of(answer)))
-    return heard
-
-
 class Ear:
     """Tells how far a request is, in seconds of its audio."""
 
@@ -133,10 +127,9 @@ class Ear:
         self._heard_s = 0.0
         self._notify = notify
 
-    def heard(self, hypothesis: Hypothesis) -> None:
-        """Count what was heard now, and not what has to be heard again."""
-        window, rest = hypothesis.window, rest_of(hypothesis)
-        self._heard_s += (rest.start_s if rest else window.end_s) - window.start_s
+    def heard(self, answer: Heard) -> None:
+        """Count a window that is answered: its first hypothesis is of all of it."""
+        self._heard_s += answer[0].window.duration_s
         share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
         self._notify(Progress(share * self._total_s, self._total_s))
 

@@ -1,72 +1,52 @@
-"""Who waits for the GPU, and which rows join the batch next. Pure: no await, no clock, no trio.
+"""Who waits for the GPU, who is in it, and who goes next. Pure: no await, no clock, no trio.
 
-Requests stand in a ring and give one row each in turn, so that a long file never starves a short
-one. One model at a time is in the batch: when the request whose turn it is wants another, nobody
-joins until the batch has run empty.
+It outlives the actor: when the engine crashes, whoever was in it goes back to where it waited. One
+model at a time is in the batch: when the request whose turn it is wants another, nobody joins until
+the batch has run empty.
 """
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from asr.actors.capacity import Capacity
+from asr.actors.order import Order
+from asr.actors.request import Detection, Request
+from asr.actors.suspects import Suspects, Verdict
 from asr.pipeline.engine import ModelFolder, Row
-from asr.pipeline.errors import AsrError
-from asr.pipeline.fallback import needs_another_try
-from asr.pipeline.types import Hypothesis
+from asr.pipeline.errors import AsrError, NotEnoughMemory, Poisoned
+from asr.pipeline.types import Detected, Hypothesis
+
+Suspect: TypeAlias = Row | Detection
 
 
-class Reply(Protocol):
-    """Where a request's answers go: room for all of them, and a sign whether anybody listens."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row's place in the batch: whose it is, and when its request had been served before."""
 
-    @property
-    def abandoned(self) -> bool: ...
-
-    def send(self, answer: Hypothesis | AsrError) -> None: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """The windows of one caller that are still to be decoded, and those in the batch."""
-
-    model: ModelFolder
-    rows: deque[Row]
-    reply: Reply
-    running: set[Row] = field(default_factory=set)
-
-    @property
-    def done(self) -> bool:
-        return not self.rows and not self.running
+    request: Request
+    served_s: float
 
 
 class Waiting:
-    """All requests that the GPU has not answered in full. Leaving closes every reply."""
+    """All requests that the GPU has not answered in full."""
 
-    def __init__(self, rows_max: int) -> None:
-        self._rows_max = rows_max
-        self._ring: deque[Request] = deque()
-        self._running: dict[Row, Request] = {}
+    def __init__(self) -> None:
+        self._capacity = Capacity(1)  # until an engine says how many rows it holds
+        self._order = Order()
+        self._running: dict[Row, Place] = {}  # in the order in which they joined
         self._leaving: set[Row] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
-    ) -> None:
-        for request in self._requests():
-            request.reply.close()
+        self._detections: list[Detection] = []
+        self._asked: tuple[Detection, ...] = ()  # those that the engine is at
+        self._suspects: Suspects[Suspect] = Suspects()
 
     def __bool__(self) -> bool:
-        return bool(self._ring or self._running or self._leaving)
+        return bool(self._order or self._running or self._leaving or self._detections)
 
     @property
     def windows(self) -> int:
         """Rows that have not joined the batch yet."""
-        return sum(len(request.rows) for request in self._ring)
+        return sum(request.waiting for request in self._order)
 
     @property
     def running(self) -> int:
@@ -76,10 +56,31 @@ class Waiting:
     @property
     def model(self) -> ModelFolder | None:
         """The model of the batch; None if it is empty."""
-        return next((request.model for request in self._running.values()), None)
+        return next((place.request.model for place in self._running.values()), None)
 
-    def add(self, model: ModelFolder, rows: Iterable[Row], reply: Reply) -> None:
-        self._ring.append(Request(model, deque(rows), reply))
+    def begin(self, rows_max: int) -> None:
+        """There is a new engine, with nobody in it."""
+        self._capacity = Capacity(rows_max)
+        self._all_back()
+
+    def close(self) -> None:
+        """There will be no engine any more: everybody hears so."""
+        for request in self._requests():
+            self._strike(request)
+        for detection in self._detections:
+            detection.reply.close()
+        self._detections.clear()
+
+    def add(self, request: Request, *, now_s: float) -> None:
+        if not self:
+            self._capacity.restore()
+        request.served_s = now_s
+        self._order.to_the_end(request)
+
+    def ask(self, detection: Detection) -> None:
+        if not self:
+            self._capacity.restore()
+        self._detections.append(detection)
 
     def forget_abandoned(self) -> tuple[Row, ...]:
         """Strike requests that nobody waits for; the rows that have to leave the batch now."""
@@ -87,65 +88,166 @@ class Waiting:
             if request.reply.abandoned:
                 self._strike(request)
         rows, self._leaving = tuple(self._leaving), set()
+        if rows:
+            self._capacity.left()
         return rows
 
-    def next_rows(self) -> tuple[ModelFolder, tuple[Row, ...]] | None:
-        """The model and the rows that join now; None if nobody may."""
-        if not self._ring or self.model not in (None, self._ring[0].model):
-            return None
-        model, rows = self._ring[0].model, list[Row]()
-        while len(self._running) < self._rows_max and (request := self._next_on(model)):
-            row = request.rows.popleft()
-            request.running.add(row)
-            self._running[row] = request
-            rows.append(row)
-            self._to_the_end(request)
-        return (model, tuple(rows)) if rows else None
+    # Languages: they go ahead of rows that wait, for their requests cannot begin without.
+
+    def next_detections(self) -> tuple[Detection, ...]:
+        """Those of one model, in order of arrival, whose language is detected now."""
+        for detection in [each for each in self._detections if each.reply.abandoned]:
+            self._done(detection)
+        able = self._detections
+        count = self._capacity.detecting(running=len(self._running))
+        if self._suspects:
+            able = [each for each in able if each in self._suspects]
+            count = 0 if self._running else 1
+        self._asked = tuple([each for each in able if each.model == able[0].model][:count])
+        return self._asked
+
+    def detected(self, detection: Detection, answer: Detected | AsrError) -> None:
+        """Tell the language, or why it cannot be told."""
+        detection.reply.send(answer)
+        self._done(detection)
+
+    # Rows.
+
+    def next_rows(self, *, now_s: float) -> tuple[Row, ...]:
+        """The rows that join the batch now, in turn; its model is ``model`` from here on.
+
+        Suspects of a crash go one at a time, before all others, with the batch to themselves.
+        """
+        if self._suspects:
+            return () if self._running else self._next_suspect(now_s)
+        turn = self._order.next(now_s)
+        if turn is None or self.model not in (None, turn.model):
+            return ()
+        wanted = sum(each.waiting for each in self._order if each.model == turn.model)
+        rows: list[Row] = []
+        for _ in range(self._capacity.joining(wanted, running=len(self._running))):
+            request = self._order.next(now_s, turn.model)
+            assert request is not None, "fewer rows wait than were counted"
+            rows.append(request.take())
+            self._join(rows[-1], request, now_s)
+        return tuple(rows)
+
+    def left_out(self, rows: Sequence[Row]) -> None:
+        """Memory had no room for the last of those that were to join: they wait as before."""
+        if rows:
+            self._back(rows)
+            self._capacity.fill()
 
     def refuse(self, row: Row, error: AsrError) -> None:
         """Tell the caller of a row that could not join why, and forget the request's others."""
         if request := self._left(row):
+            request.leave(row)
             request.reply.send(error)
             self._strike(request)
 
     def finish(self, row: Row, hypothesis: Hypothesis) -> None:
-        """Deliver what a row said, or let it try again, warmer, if that looks wrong."""
-        request = self._left(row)
-        if request is None:
+        """A row has reached its end: what it said is told when all before it has been."""
+        self._suspects.survived()
+        self._capacity.left()
+        if request := self._left(row):
+            request.finish(row, hypothesis)
+            if request.done:
+                request.reply.close()
+            elif request.waiting and request not in self._order:
+                self._order.to_the_end(request)
+
+    def growing(self) -> tuple[Row, ...]:
+        """Rows in the batch whose text so far somebody wants to see now."""
+        requests = dict.fromkeys(place.request for place in self._running.values())
+        return tuple(row for request in requests if (row := request.growing()))
+
+    def grow(self, row: Row, text: str) -> None:
+        """Tell the text so far of a row in the batch, if it is still wanted."""
+        if place := self._running.get(row):
+            place.request.grow(text)
+
+    # What went wrong.
+
+    def out_of_memory(self) -> None:
+        """The engine has forgotten its batch for want of memory: fewer try again.
+
+        What did not fit even alone, will not: its caller hears so.
+        """
+        at_work = self._at_work()
+        self._all_back()
+        if len(at_work) == 1:
+            self._fail(at_work[0], NotEnoughMemory())
+        else:
+            self._capacity.halve(len(at_work))
+
+    def crashed(self) -> Verdict[Suspect]:
+        """The engine is gone, with all that was in it. The culprit, if it is known, hears so."""
+        verdict = self._suspects.crashed(self._at_work())
+        self._all_back()
+        if verdict.culprit:
+            self._fail(verdict.culprit, Poisoned())
+        return verdict
+
+    def _at_work(self) -> tuple[Suspect, ...]:
+        return (*self._running, *self._asked)
+
+    def _all_back(self) -> None:
+        """Nobody is in the engine; who was, waits where it did."""
+        self._back(tuple(self._running))
+        self._leaving.clear()
+        self._asked = ()
+
+    def _fail(self, one: Suspect, error: AsrError) -> None:
+        """Tell the caller of something that waits, and forget all that it asked for."""
+        if isinstance(one, Detection):
+            self.detected(one, error)
             return
-        warmer = [t for t in row.decoding.temperatures if t > row.temperature]
-        if warmer and needs_another_try(hypothesis):
-            request.rows.appendleft(replace(row, temperature=warmer[0]))
-            if request not in self._ring:
-                self._ring.append(request)
-            return
-        request.reply.send(hypothesis)
-        if request.done:
-            request.reply.close()
+        request = next(each for each in self._order if one in each.rows())
+        request.reply.send(error)
+        self._strike(request)
+
+    def _join(self, row: Row, request: Request, now_s: float) -> None:
+        self._running[row] = Place(request, request.served_s)
+        request.served_s = now_s
+        self._order.to_the_end(request)
+
+    def _next_suspect(self, now_s: float) -> tuple[Row, ...]:
+        for request in self._order:
+            if row := request.first_in(self._suspects):
+                request.take_only(row)
+                self._join(row, request, now_s)
+                return (row,)
+        return ()
+
+    def _back(self, rows: Sequence[Row]) -> None:
+        """As if these, the last that joined, had not: their requests come first, in that order."""
+        for row in reversed(rows):
+            place = self._running.pop(row)
+            place.request.back(row)
+            place.request.served_s = place.served_s
+            self._order.to_the_front(place.request)
 
     def _left(self, row: Row) -> Request | None:
         """The request of a row that is not in the batch any more; None if it has been struck."""
+        self._suspects.forget([row])
         self._leaving.discard(row)
-        request = self._running.pop(row, None)
-        if request is not None:
-            request.running.remove(row)
-        return request
+        place = self._running.pop(row, None)
+        return place.request if place else None
 
-    def _next_on(self, model: ModelFolder) -> Request | None:
-        return next((request for request in self._ring if request.model == model), None)
+    def _done(self, detection: Detection) -> None:
+        detection.reply.close()
+        self._detections.remove(detection)
+        self._asked = tuple(each for each in self._asked if each is not detection)
+        self._suspects.forget([detection])
 
-    def _to_the_end(self, request: Request) -> None:
-        self._ring.remove(request)
-        if request.rows:
-            self._ring.append(request)
-
-    def _requests(self) -> list[Request]:
-        return list(dict.fromkeys([*self._ring, *self._running.values()]))
+    def _requests(self) -> Iterable[Request]:
+        running = (place.request for place in self._running.values())
+        return tuple(dict.fromkeys([*self._order, *running]))
 
     def _strike(self, request: Request) -> None:
         request.reply.close()
-        for row in request.running:
+        self._suspects.forget(request.rows())
+        self._order.remove(request)
+        for row in request.running():
             del self._running[row]
-        self._leaving |= request.running
-        if request in self._ring:
-            self._ring.remove(request)
+            self._leaving.add(row)

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from tests.actors.fakes import Script
+from tests.actors.fake_engine import Script
 from tests.actors.room import Room
 from tests.fakes import FakeThread
 

@@ -11,7 +11,8 @@ from asr.actors.house import House, HouseSettings, Machine, open_house
 from asr.actors.metrics import Metrics
 from asr.pipeline.errors import AsrError, UnknownModel
 from asr.pipeline.types import Options
-from tests.actors.fakes import FakeDecoder, FakeFinder, FakeThreads, Script
+from tests.actors.fake_engine import Script
+from tests.actors.fakes import FakeDecoder, FakeFinder, FakeThreads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

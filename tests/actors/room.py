@@ -5,19 +5,16 @@ from functools import partial
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.gpu import open_gpu, run_gpu
+from asr.actors.desk import run_gpu
+from asr.actors.gpu import open_gpu
 from asr.actors.metrics import Metrics
 from asr.actors.supervisor import Restarts, supervise
+from asr.actors.turns import Priority
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.errors import AsrError
 from asr.pipeline.types import Decoding, Window
-from tests.actors.fakes import (
-    BASE,
-    ENGLISH,
-    Script,
-    name,
-    windows,
-)
+from tests.actors.fake_engine import Script
+from tests.actors.fakes import BASE, ENGLISH, name, windows
 from tests.fakes import FakeThread
 
 
@@ -31,17 +28,22 @@ class Room:
         self._thread = thread
 
     async def open(self, nursery: trio.Nursery) -> None:
-        self.gpu, mail = open_gpu()
+        self.gpu, intake = open_gpu()
         self.start = partial(
-            run_gpu, mail, self.script.engine, self._thread, self.gpu.board, self.metrics
+            run_gpu, intake, self.script.engine, self._thread, self.gpu.board, self.metrics
         )
         await nursery.start(partial(supervise, "gpu", self.start, restarts=Restarts(pause_s=1)))
 
     async def decode(
-        self, who: str, count: int, model: ModelFolder = BASE, decoding: Decoding = ENGLISH
+        self,
+        who: str,
+        count: int,
+        model: ModelFolder = BASE,
+        decoding: Decoding = ENGLISH,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> None:
         """Ask for so many windows; how that ended is put down when it has."""
-        await self.decode_all(who, windows(who, count), model, decoding)
+        await self.decode_all(who, windows(who, count), model, decoding, priority)
 
     async def decode_all(
         self,
@@ -49,9 +51,10 @@ class Room:
         asked: tuple[Window, ...],
         model: ModelFolder = BASE,
         decoding: Decoding = ENGLISH,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> None:
         try:
-            answers = await self.gpu.decode(model, asked, decoding)
+            answers = await self.gpu.decode(model, asked, decoding, priority=priority)
             self.heard[who] = " ".join(name(answer.window) for answer in answers)
         except AsrError as error:
             self.heard[who] = type(error).__name__

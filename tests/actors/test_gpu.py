@@ -1,39 +1,55 @@
+from functools import partial
+
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.engine import Row
+from asr.actors.request import Heard
+from asr.actors.turns import Priority
+from asr.pipeline.engine import Growing, Row
 from asr.pipeline.types import Detected, Hypothesis
-from tests.actors.fakes import (
-    BASE,
-    ENGLISH,
-    UNKNOWN,
-    name,
-    said,
-    step,
-    windows,
-)
+from tests.actors.fakes import BASE, ENGLISH, TINY, UNKNOWN, name, names, said, step, windows
 from tests.actors.room import Room, at_work
 from tests.fakes import FakeThread
 
 
-async def test_answers_come_one_by_one_as_rows_end_and_in_order_at_last(room: Room) -> None:
-    room.script.turns = lambda row: {0.0: 3, 30.0: 1, 60.0: 2}[row.window.start_s]
+async def test_answers_come_in_order_each_as_soon_as_it_can(room: Room) -> None:
+    room.script.turns = lambda row: {0.0: 1, 30.0: 3, 60.0: 2}[row.window.start_s]
 
-    def heard(answer: Hypothesis) -> None:
-        room.script.record.append(f"heard {name(answer.window)}")
+    def heard(answer: Heard) -> None:
+        room.script.record.append(f"heard {name(answer[0].window)}")
 
     answers = await room.gpu.decode(BASE, windows("a", 3), ENGLISH, heard=heard)
     assert room.script.record == [
         "load base",
         "admit a0 a30 a60",
         "advance a0 a30 a60",
-        "heard a30",
-        "advance a0 a60",
-        "heard a60",
-        "advance a0",
         "heard a0",
+        "advance a30 a60",
+        "advance a30",
+        "heard a30",
+        "heard a60",
     ]
     assert [name(answer.window) for answer in answers] == ["a0", "a30", "a60"]
+
+
+async def test_what_was_left_of_a_window_is_heard_at_once_and_answered_with_it(room: Room) -> None:
+    def says(row: Row) -> Hypothesis:
+        return said(row, until_s=12.0 if row.window.start_s == 0 else None)
+
+    heard: list[Heard] = []
+    room.script.says = says
+    answers = await room.gpu.decode(BASE, windows("a", 6), ENGLISH, heard=heard.append)
+    assert names(room.script.admitted) == "a0 a30 a60 a90 a12 a120 a150"
+    assert [name(each.window) for each in heard[0]] == ["a0", "a12"]
+    assert [answer for each in heard for answer in each] == answers
+
+
+async def test_text_grows_for_who_wants_to_see_it(room: Room) -> None:
+    seen: list[Growing] = []
+    room.script.turns = lambda _: 3
+    first, second = windows("a", 2)
+    await room.gpu.decode(BASE, (first, second), ENGLISH, growing=seen.append)
+    assert seen == [Growing(first, " word"), Growing(first, " word word")]
 
 
 async def test_no_windows_need_no_engine(room: Room) -> None:
@@ -157,6 +173,20 @@ async def test_a_language_is_detected_before_what_waits_to_be_decoded(
     assert room.heard["b"] == "de"
 
 
+async def test_languages_that_are_asked_together_are_detected_together_model_by_model(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("a", 1))
+    for who, model in (("b", BASE), ("c", TINY), ("d", BASE)):
+        nursery.start_soon(room.detect, who, model)
+        await wait_all_tasks_blocked()
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.script.record[-3:] == ["detect b0 d0", "load tiny", "detect c0"]
+    assert room.heard == {"a": "a0", "b": "de", "c": "de", "d": "de"}
+
+
 async def test_detect_tells_how_sure_the_model_is(room: Room) -> None:
     assert await room.gpu.detect(BASE, windows("a", 1)[0]) == Detected("de", 0.9)
 
@@ -174,6 +204,19 @@ async def test_what_the_model_cannot_do_is_told_to_who_asked_and_to_no_other(
     assert room.heard == {"a": "a0", "b": "InvalidRequest", "c": "c0"}
     assert room.script.made == 1
     assert room.script.record[-2:] == ["admit c0", "advance c0"]
+
+
+async def test_a_batch_of_files_waits_for_who_sits_and_waits(
+    room: Room, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    await at_work(nursery, room, ("a", 4))
+    nursery.start_soon(partial(room.decode, "files", 4, priority=Priority.BATCH))
+    await wait_all_tasks_blocked()
+    await at_work(nursery, room, ("b", 3))
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert room.script.record[3] == "admit b0 b30 b60 files0"
 
 
 async def test_too_much_mail_is_refused_at_once(

@@ -4,28 +4,24 @@ import gc
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.gpu import Board, open_gpu, run_gpu
+from asr.actors.desk import run_gpu
+from asr.actors.gpu import Board, open_gpu
 from asr.actors.metrics import Metrics
+from asr.actors.request import Heard
+from asr.actors.supervisor import Hopeless
 from asr.actors.thread import open_thread
 from asr.pipeline.audio import open_samples
 from asr.pipeline.engine import LoadedModel
 from asr.pipeline.errors import EngineRestarted
-from asr.pipeline.types import Hypothesis, Window
-from tests.actors.fakes import (
-    BASE,
-    ENGLISH,
-    TINY,
-    FakeEngine,
-    Script,
-    windows,
-)
+from asr.pipeline.types import Window
+from tests.actors.fake_engine import FakeEngine, Script
+from tests.actors.fakes import BASE, ENGLISH, TINY, step, windows
 from tests.actors.room import Room, at_work
 from tests.fakes import FakeThread, pass_time
 
@@ -36,32 +32,98 @@ def window_of(file: Path) -> Window:
     return Window(open_samples(file), 0.0, 1.0)
 
 
-async def test_a_crash_is_told_to_those_in_the_engine_and_the_next_one_reads_the_mail(
+async def test_after_a_crash_who_was_in_it_goes_one_by_one_and_then_everybody_else(
     room: Room, thread: FakeThread, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     room.script.faults["advance"] = [MemoryError()]
     thread.hold()
-    await at_work(nursery, room, ("a", 6), ("b", 1))
+    await at_work(nursery, room, ("a", 2))
+    nursery.start_soon(room.detect, "b")
+    await at_work(nursery, room, ("c", 2), ("d", 3))
     thread.release()
-    await wait_all_tasks_blocked()
-    assert room.heard == {"a": "EngineRestarted"}
     await pass_time(2)
-    assert room.heard == {"a": "EngineRestarted", "b": "b0"}
+    assert room.heard == {"a": "a0 a30", "b": "de", "c": "c0 c30", "d": "d0 d30 d60"}
     assert room.script.made == 2
-    assert room.script.record[-3:] == ["load base", "admit b0", "advance b0"]
+    assert [line for line in room.script.record if line.startswith(("admit", "detect"))] == [
+        "admit a0 a30",
+        "admit a0",
+        "admit a30",
+        "detect b0",
+        "admit c0 d0 c30 d30",
+        "admit d60",
+    ]
 
 
-@pytest.mark.parametrize("call", ["load", "detect", "admit"])
-async def test_whatever_crashes_the_caller_hears_of_it_and_may_come_again(
+@pytest.mark.parametrize("call", ["load", "detect", "admit", "advance"])
+async def test_whatever_crashes_the_caller_does_not_notice(
     room: Room, call: str, autojump_clock: MockClock
 ) -> None:
     room.script.faults[call] = [RuntimeError()]
-    ask = room.detect if call == "detect" else partial(room.decode, count=1)
-    await ask("a")
-    await ask("b")
-    assert room.heard["a"] == "EngineRestarted"
-    assert room.heard["b"] in {"de", "b0"}
-    assert room.script.made == 2
+    await room.detect("a")
+    await room.decode("b", 1)
+    assert (room.heard, room.script.made) == ({"a": "de", "b": "b0"}, 2)
+
+
+async def test_audio_that_crashes_the_engine_twice_fails_by_itself(
+    room: Room, thread: FakeThread, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    room.script.poison = frozenset(["bad30", "worse0"])
+    thread.hold()
+    await at_work(nursery, room, ("a", 1), ("bad", 2), ("b", 6))
+    nursery.start_soon(room.detect, "worse")
+    thread.release()
+    await pass_time(10)
+    assert room.heard == {
+        "a": "a0",
+        "bad": "Poisoned",
+        "b": "b0 b30 b60 b90 b120 b150",
+        "worse": "Poisoned",
+    }
+
+
+async def test_poison_after_poison_does_not_end_what_works_in_between(
+    room: Room, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    room.script.poison = frozenset(f"bad{number}x0" for number in range(20))
+    for number in range(20):  # each crashes the engine twice, and all of them within 40 s or so
+        await room.decode(f"bad{number}x", 1)
+        await room.decode(f"good{number}x", 1)
+    assert list(room.heard.values()) == [
+        outcome for number in range(20) for outcome in ("Poisoned", f"good{number}x0")
+    ]
+    assert room.script.made == 41
+
+
+async def test_an_engine_that_crashes_over_everything_is_given_up(
+    room: Room, autojump_clock: MockClock
+) -> None:
+    room.script.faults["advance"] = [RuntimeError()] * 1000
+    with pytest.RaisesGroup(Hopeless):
+        async with trio.open_nursery() as nursery:
+            other = Room(room.script, FakeThread())
+            await other.open(nursery)
+            for number in range(20):
+                await other.decode(f"{number}x", 1)
+    told = list(other.heard.values())
+    assert told == ["Poisoned"] * 10  # after eight in a row each crash counts
+
+
+async def test_what_nobody_in_the_batch_did_makes_nobody_suspect(
+    room: Room, thread: FakeThread, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    room.script.turns = lambda _: 3
+    thread.hold()
+    await at_work(nursery, room, ("a", 3))
+    await step(thread)
+    room.script.faults["load"] = [RuntimeError()]
+    with pytest.RaisesGroup(EngineRestarted):
+        async with trio.open_nursery() as asker:
+            asker.start_soon(room.gpu.load, TINY)
+            await wait_all_tasks_blocked()
+            thread.release()
+    await pass_time(2)
+    assert room.heard == {"a": "a0 a30 a60"}
+    assert room.script.record.count("admit a0 a30 a60") == 2
 
 
 async def test_after_a_crash_the_board_is_empty_and_nothing_counts_as_evicted(
@@ -69,9 +131,11 @@ async def test_after_a_crash_the_board_is_empty_and_nothing_counts_as_evicted(
 ) -> None:
     await room.gpu.load(TINY)
     room.script.faults["advance"] = [RuntimeError()]
-    await room.decode("a", 6)
-    assert room.gpu.board == Board()
-    await room.decode("b", 1)
+    nursery.start_soon(room.decode, "a", 6)
+    await wait_all_tasks_blocked()
+    await pass_time(0.5)
+    assert room.gpu.board == Board(waiting=6)
+    await pass_time(1)
     assert room.gpu.board.loaded == (LoadedModel("base", 100),)
     assert room.number('whisperx_model_evictions_total{model="tiny"}') == 0
 
@@ -79,7 +143,7 @@ async def test_after_a_crash_the_board_is_empty_and_nothing_counts_as_evicted(
 async def test_a_caller_that_cannot_bear_an_answer_is_the_only_one_to_fall(
     room: Room, thread: FakeThread, nursery: trio.Nursery
 ) -> None:
-    def heard(_: Hypothesis) -> None:
+    def heard(_: Heard) -> None:
         raise ZeroDivisionError
 
     thread.hold()
@@ -131,8 +195,9 @@ async def test_a_caller_whose_audio_was_taken_away_is_told_and_no_other(
     taken = window_of(tmp_path / "taken")
     taken.audio.path.unlink()
     await room.decode_all("taken", (taken,))
+    await room.detect_in("asker", taken)
     await room.decode_all("b", (window_of(tmp_path / "b"),))
-    assert room.heard == {"taken": "EngineRestarted", "b": "b0"}
+    assert room.heard == {"taken": "EngineRestarted", "asker": "EngineRestarted", "b": "b0"}
     assert room.script.made == 1
 
 
@@ -142,9 +207,8 @@ async def test_another_file_that_is_missing_is_a_crash(
     room.script.faults["admit"] = [FileNotFoundError()]
     room.script.faults["detect"] = [FileNotFoundError()]
     await room.decode_all("a", (window_of(tmp_path / "a"),))
-    await room.detect("b")
-    await room.detect("c")
-    assert room.heard == {"a": "EngineRestarted", "b": "EngineRestarted", "c": "de"}
+    await room.detect_in("b", window_of(tmp_path / "b"))
+    assert room.heard == {"a": "a0", "b": "de"}
     assert room.script.made == 3
 
 
@@ -171,12 +235,12 @@ async def test_a_crashed_engine_and_its_weights_are_gone_before_the_next_one_is_
         return engine
 
     script.faults["load"] = [MemoryError()]
-    gpu, mail = open_gpu()
+    gpu, intake = open_gpu()
 
     async def run() -> None:
         with suppress(MemoryError):
-            await run_gpu(mail, make, thread, gpu.board, Metrics())
-        await run_gpu(mail, make, thread, gpu.board, Metrics())
+            await run_gpu(intake, make, thread, gpu.board, Metrics())
+        await run_gpu(intake, make, thread, gpu.board, Metrics())
 
     async with open_thread("gpu") as thread, trio.open_nursery() as nursery:
         nursery.start_soon(run)

@@ -5,7 +5,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from asr.actors.supervisor import Hopeless, Restarts, supervise
+from asr.actors.supervisor import Explained, Hopeless, Restarts, supervise
 from tests.fakes import pass_time
 
 
@@ -18,6 +18,7 @@ class Task:
 
     def __init__(self, *lives_s: float) -> None:
         self.starts: list[float] = []
+        self.errors: list[Exception] = []  # of the first lives, if they die of something else
         self._lives_s = lives_s
 
     async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -25,6 +26,8 @@ class Task:
         task_status.started()
         life_s = self._lives_s[len(self.starts) - 1]
         await pass_time(life_s)
+        if self.errors:
+            raise self.errors.pop(0)
         if len(self.starts) < len(self._lives_s):
             raise Broken
 
@@ -57,6 +60,16 @@ async def test_crashes_that_come_too_fast_are_hopeless(autojump_clock: MockClock
 async def test_rare_crashes_never_exhaust_it(autojump_clock: MockClock) -> None:
     task = Task(*[39.0] * 11)  # with the pause ten crashes, 40 s apart
     await supervise("gpu", task, restarts=Restarts(most=1, within_s=30, pause_s=1))
+    assert len(task.starts) == 11
+
+
+async def test_a_crash_that_is_explained_does_not_count_nor_do_those_that_it_explains(
+    autojump_clock: MockClock,
+) -> None:
+    task = Task(*[1.0] * 12)
+    task.errors = [Broken(), Explained(2)] * 4 + [Explained(2), Broken()]
+    with pytest.raises(Hopeless):
+        await supervise("gpu", task, restarts=Restarts(most=1, within_s=300, pause_s=1))
     assert len(task.starts) == 11
 
 

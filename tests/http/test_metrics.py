@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from asr.actors.gpu import Board
 from asr.actors.metrics import Metrics
 from asr.actors.queue import QueueStats
 from asr.actors.receiver import ReceiverStats
-from asr.pipeline.engine import Memory
+from asr.pipeline.engine import LoadedModel, Memory
 
 CONTRACT = {
     "whisperx_requests": "counter",
@@ -49,6 +50,7 @@ def test_what_the_rooms_say_is_told() -> None:
     metrics.audio(90, 2_500_000)
     metrics.evicted("base")
     metrics.batch(4)
+    metrics.engine_busy(1.5)
     metrics.tokens(70)
     metrics.restarted("gpu")
     metrics.queue_wait(0.5)
@@ -59,6 +61,7 @@ def test_what_the_rooms_say_is_told() -> None:
         metrics,
         *("whisperx_audio_duration_seconds_sum", "whisperx_audio_size_megabytes_sum"),
         *("whisperx_model_evictions_total", "asr_batch_rows_sum", "asr_tokens_total"),
+        "asr_engine_busy_seconds_total",
         *("asr_restarts_total", "asr_queue_wait_seconds_sum", "asr_stage_seconds_sum"),
         *("asr_speed_ratio_sum", "whisperx_service_info"),
     ) == [
@@ -70,6 +73,7 @@ def test_what_the_rooms_say_is_told() -> None:
         "asr_queue_wait_seconds_sum 0.5",
         'asr_stage_seconds_sum{stage="decode"} 2.0',
         "asr_batch_rows_sum 4.0",
+        "asr_engine_busy_seconds_total 1.5",
         "asr_tokens_total 70.0",
         'asr_restarts_total{actor="gpu"} 1.0',
         "asr_speed_ratio_sum 20.0",
@@ -79,18 +83,25 @@ def test_what_the_rooms_say_is_told() -> None:
 def test_what_is_watched_is_read_at_each_scrape() -> None:
     metrics, waiting = Metrics(), [1]
     metrics.watch_queue(lambda: QueueStats(waiting[0], 2, 8, 32))
-    metrics.watch_models(lambda: ("base", "tiny.en"))
-    metrics.watch_memory(lambda: Memory(active=5, cached=6, peak=7))
+    board = Board((LoadedModel("base", 1), LoadedModel("tiny.en", 1)))
+    metrics.watch_gpu(board)
     metrics.watch_uploads(lambda: ReceiverStats(3, 4))
     waiting[0] = 9
+    board.memory, board.waiting = Memory(active=5, cached=6, peak=7), 10
+    board.running, board.tokens_per_s = 11, 12.5
     assert lines(
-        metrics, "asr_queue_d", "asr_upload", "whisperx_act", "whisperx_l", "whisperx_v"
+        metrics,
+        *("asr_queue_d", "asr_upload", "asr_windows", "asr_rows", "asr_tokens_per"),
+        *("whisperx_act", "whisperx_l", "whisperx_v"),
     ) == [
         "whisperx_active_transcriptions 2.0",
         "whisperx_loaded_models 2.0",
         "whisperx_vram_allocated_bytes 5.0",
         "whisperx_vram_cache_bytes 6.0",
         "asr_queue_depth 9.0",
+        "asr_windows_waiting 10.0",
+        "asr_rows 11.0",
+        "asr_tokens_per_second 12.5",
         "asr_uploads 3.0",
         "asr_upload_bytes 4.0",
     ]

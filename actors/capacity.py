@@ -1,0 +1,49 @@
+"""How many rows may be in the batch, and how many join at once. Pure: numbers only."""
+
+# Rows join a batch that is nearly full in groups of this share of it: each time that rows join,
+# their prompts have to be run, and every other row waits for that. An eighth keeps a batch at more
+# than nine tenths full on average, for one such stop where there would be rows_max / 8.
+REFILL_SHARE = 8
+
+# Languages that are detected together. More fill a GPU no better, and the batch waits meanwhile.
+DETECT_MAX = 16
+
+
+class Capacity:
+    """The bound of the batch: what the engine may ever hold, or less while memory is short."""
+
+    def __init__(self, rows_max: int) -> None:
+        self._rows_max = rows_max
+        self._bound = rows_max
+        self._full = False  # memory had no room for more rows, and none has left since
+
+    def joining(self, waiting: int, *, running: int) -> int:
+        """How many of those that wait may join those that run now."""
+        if running and self._full:
+            return 0
+        free = max(0, self._bound - running)
+        group = max(1, self._bound // REFILL_SHARE)
+        worthwhile = not running or waiting <= free or free >= group
+        return min(waiting, free) if worthwhile else 0
+
+    def detecting(self, *, running: int) -> int:
+        """How many languages may be detected together beside the rows that run."""
+        tight = self._bound < self._rows_max
+        return min(DETECT_MAX, max(0, self._bound - running) if tight else self._bound)
+
+    def fill(self) -> None:
+        """Memory has no room for more rows than run now."""
+        self._full = True
+
+    def left(self) -> None:
+        """A row has left the batch, and with it what it took of the memory."""
+        self._full = False
+
+    def halve(self, at_work: int) -> None:
+        """So many at once were too much for the memory."""
+        self._bound = max(1, at_work // 2)
+        self._full = False
+
+    def restore(self) -> None:
+        """Nobody is there any more: who comes now may be smaller."""
+        self._bound = self._rows_max
