@@ -17,11 +17,13 @@ class Capacity:
         self._bound = rows_max
         self._full = False  # memory had no room for more rows, and none has left since
 
+    def free(self, *, running: int) -> int:
+        """Places beside the rows that run now."""
+        return 0 if running and self._full else max(0, self._bound - running)
+
     def joining(self, waiting: int, *, running: int) -> int:
-        """How many of those that wait may join those that run now."""
-        if running and self._full:
-            return 0
-        free = max(0, self._bound - running)
+        """How many of those that wait are to join those that run now."""
+        free = self.free(running=running)
         group = max(1, self._bound // REFILL_SHARE)
         worthwhile = not running or waiting <= free or free >= group
         return min(waiting, free) if worthwhile else 0
@@ -29,7 +31,7 @@ class Capacity:
     def detecting(self, *, running: int) -> int:
         """How many languages may be detected together beside the rows that run."""
         tight = self._bound < self._rows_max
-        return min(DETECT_MAX, max(0, self._bound - running) if tight else self._bound)
+        return min(DETECT_MAX, self._bound - running if tight else self._bound)
 
     def fill(self) -> None:
         """Memory has no room for more rows than run now."""

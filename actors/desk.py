@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, assert_never
@@ -123,10 +123,11 @@ class Desk:
 
     async def _advance(self) -> None:
         gone = self.waiting.forget_abandoned()
-        joining = self.waiting.next_rows(now_s=trio.current_time())
+        now_s = trio.current_time()
+        joining = self.waiting.next_rows(now_s=now_s)
         model = self.waiting.model
         self._show()
-        turn = Turn(model, gone, joining, self.waiting.growing())
+        turn = Turn(model, gone, joining, self.waiting.growing(now_s=now_s))
         said, refused, left_out, grown = await self._do(partial(take_turn, self.engine, turn))
         if model:
             self._use(model)
@@ -155,7 +156,7 @@ class Desk:
 
     async def _answer(self, reply: Reply[T], ask: Callable[[], T]) -> None:
         """Ask the engine; what a caller may hear of a failure, it hears."""
-        with reply.channel:
+        with closing(reply):
             if reply.abandoned:
                 return
             try:

@@ -89,11 +89,10 @@ class Gpu:
         if not windows:
             return []
         answers: list[Heard] = []
-        # Room for one answer a window, and for an error or a text that grows.
-        tell, hear = trio.open_memory_channel[Heard | Growing | AsrError](len(windows) + 1)
-        with hear:
+        reply = Reply[Heard | Growing](len(windows) + 1)  # one a window, and a text that grows
+        with reply.listening() as hear:
             grows = growing is not None
-            self._send(Decode(model, windows, decoding, Reply(tell), priority, grows))
+            self._send(Decode(model, windows, decoding, reply, priority, grows))
             async for answer in hear:
                 if isinstance(answer, AsrError):
                     raise answer
@@ -108,22 +107,22 @@ class Gpu:
 
     async def detect(self, model: ModelFolder, window: Window) -> Detected:
         """The language spoken in a window; goes ahead of what waits to be decoded."""
-        tell, hear = trio.open_memory_channel[Detected | AsrError](1)
-        return await self._ask(Detect(model, window, Reply(tell)), hear)
+        reply = Reply[Detected](1)
+        return await self._ask(Detect(model, window, reply), reply)
 
     async def load(self, model: ModelFolder) -> None:
         """Have a model in memory once this returns."""
-        tell, hear = trio.open_memory_channel[None | AsrError](1)
-        await self._ask(Load(model, Reply(tell)), hear)
+        reply = Reply[None](1)
+        await self._ask(Load(model, reply), reply)
 
     async def drop_idle(self, older_than_s: float, /) -> None:
         """Free the models that nobody has used for so long."""
-        tell, hear = trio.open_memory_channel[None | AsrError](1)
+        reply = Reply[None](1)
         with suppress(EngineRestarted, Busy):  # what has crashed holds nothing; what is busy, all
-            await self._ask(DropIdle(older_than_s, Reply(tell)), hear)
+            await self._ask(DropIdle(older_than_s, reply), reply)
 
-    async def _ask(self, message: GpuMessage, hear: trio.MemoryReceiveChannel[T | AsrError]) -> T:
-        with hear:
+    async def _ask(self, message: GpuMessage, reply: Reply[T]) -> T:
+        with reply.listening() as hear:
             self._send(message)
             try:
                 answer = await hear.receive()

@@ -1,49 +1,58 @@
 """What may be said to the GPU actor, and how it answers.
 
-The reply is a channel with room for all its answers. It is the promise and the stream; closed early
-by the actor it is the death notice, left by the caller it is the cancellation.
+The reply holds a channel with room for all its answers. It is the promise and the stream; closed
+early by the actor it is the death notice, left by the caller it is the cancellation.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import trio
 
+from asr.pipeline.errors import AsrError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asr.actors.request import Heard
     from asr.actors.turns import Priority
     from asr.pipeline.engine import Growing, ModelFolder
-    from asr.pipeline.errors import AsrError
     from asr.pipeline.types import Decoding, Detected, Window
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """The actor's end of a reply: it has room for all answers, so that sending never waits."""
+    """A reply with room for so many answers, all that there may be: sending never waits."""
 
-    channel: trio.MemorySendChannel[T | AsrError]
+    def __init__(self, answers_max: int) -> None:
+        self._tell, self._hear = trio.open_memory_channel[T | AsrError](answers_max)
+        self.abandoned = False  # beside the channel: it is looked at before each step of the batch
 
-    @property
-    def abandoned(self) -> bool:
-        """Has the caller left?"""
-        return self.channel.statistics().open_receive_channels == 0
+    @contextmanager
+    def listening(self) -> Iterator[trio.MemoryReceiveChannel[T | AsrError]]:
+        """The caller's end; leaving it is how a caller says never mind."""
+        try:
+            with self._hear:
+                yield self._hear
+        finally:
+            self.abandoned = True
 
     @property
     def read(self) -> bool:
         """Has the caller taken everything that was sent?"""
-        return self.channel.statistics().current_buffer_used == 0
+        return self._tell.statistics().current_buffer_used == 0
 
     def send(self, answer: T | AsrError) -> None:
         with suppress(trio.BrokenResourceError):  # the caller has left; it will be seen next turn
-            self.channel.send_nowait(answer)
+            self._tell.send_nowait(answer)
 
     def close(self) -> None:
-        self.channel.close()
+        """That was all, or there will be no more."""
+        self._tell.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

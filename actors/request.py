@@ -6,6 +6,7 @@ Pure: no await, no clock, no trio.
 from collections.abc import Container, Iterator
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from asr.actors.turns import Priority
@@ -17,6 +18,9 @@ from asr.pipeline.windows import rest_of
 
 # What is told of a window: a hypothesis of it, and one of each rest that was heard again.
 Heard: TypeAlias = tuple[Hypothesis, ...]
+
+# How often a text that grows is shown. No eye sees more, and each time costs the batch something.
+GROW_EVERY_S = 0.05
 
 A = TypeVar("A", contravariant=True)
 
@@ -65,16 +69,17 @@ class Request:
         self.model = model
         self.reply = reply
         self.priority = priority
+        self.grows = grows  # whether its caller wants to see text that grows
         self.served_s = 0.0  # when it was last given a row, or came
         self._windows = windows
-        self._grows = grows
         coldest = decoding.temperatures[0]
         self._rows = [(i, Row(window, decoding, coldest)) for i, window in enumerate(windows)]
         self._running: dict[Row, int] = {}  # and the number of its window
         self._heard: dict[int, list[Hypothesis]] = {}  # by window: what may not be told yet
         self._whole: set[int] = set()  # windows that are heard to their end, and not told yet
         self._head = 0  # the first window that has not been told
-        self._shown = ""  # what was last told of its text
+        self._shown = ""  # what was last told of its text, and when
+        self._shown_s = -inf
         heapify(self._rows)
 
     @property
@@ -137,11 +142,17 @@ class Request:
             self._whole.add(number)
             self._tell()
 
-    def growing(self) -> Row | None:
-        """The row whose text so far may be told: that of the first window that is not told yet."""
-        if not self._grows or not self.reply.read:
+    def growing(self, *, now_s: float) -> Row | None:
+        """The row whose text so far is to be told: that of the first window that is not told yet.
+
+        None if it is not in the batch, was told just now, or the caller has not read the last one.
+        """
+        if now_s - self._shown_s < GROW_EVERY_S or not self.reply.read:
             return None
-        return next((row for row, number in self._running.items() if number == self._head), None)
+        row = next((row for row, number in self._running.items() if number == self._head), None)
+        if row:
+            self._shown_s = now_s
+        return row
 
     def grow(self, text: str) -> None:
         """Tell the text so far of the head window, with what was heard of it before this row."""

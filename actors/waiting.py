@@ -5,7 +5,7 @@ model at a time is in the batch: when the request whose turn it is wants another
 the batch has run empty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,6 +33,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._capacity = Capacity(1)  # until an engine says how many rows it holds
+        self._requests: dict[Request, None] = {}  # all of them, in order of arrival
         self._order = Order()
         self._running: dict[Row, Place] = {}  # in the order in which they joined
         self._leaving: set[Row] = set()
@@ -41,7 +42,7 @@ class Waiting:
         self._suspects: Suspects[Suspect] = Suspects()
 
     def __bool__(self) -> bool:
-        return bool(self._order or self._running or self._leaving or self._detections)
+        return bool(self._requests or self._leaving or self._detections)
 
     @property
     def windows(self) -> int:
@@ -65,7 +66,7 @@ class Waiting:
 
     def close(self) -> None:
         """There will be no engine any more: everybody hears so."""
-        for request in self._requests():
+        for request in tuple(self._requests):
             self._strike(request)
         for detection in self._detections:
             detection.reply.close()
@@ -75,6 +76,7 @@ class Waiting:
         if not self:
             self._capacity.restore()
         request.served_s = now_s
+        self._requests[request] = None
         self._order.to_the_end(request)
 
     def ask(self, detection: Detection) -> None:
@@ -84,9 +86,8 @@ class Waiting:
 
     def forget_abandoned(self) -> tuple[Row, ...]:
         """Strike requests that nobody waits for; the rows that have to leave the batch now."""
-        for request in self._requests():
-            if request.reply.abandoned:
-                self._strike(request)
+        for request in [each for each in self._requests if each.reply.abandoned]:
+            self._strike(request)
         rows, self._leaving = tuple(self._leaving), set()
         if rows:
             self._capacity.left()
@@ -98,6 +99,8 @@ class Waiting:
         """Those of one model, in order of arrival, whose language is detected now."""
         for detection in [each for each in self._detections if each.reply.abandoned]:
             self._done(detection)
+        if not self._detections:
+            return ()
         able = self._detections
         count = self._capacity.detecting(running=len(self._running))
         if self._suspects:
@@ -120,12 +123,13 @@ class Waiting:
         """
         if self._suspects:
             return () if self._running else self._next_suspect(now_s)
-        turn = self._order.next(now_s)
+        running = len(self._running)
+        turn = self._order.next(now_s) if self._capacity.free(running=running) else None
         if turn is None or self.model not in (None, turn.model):
             return ()
         wanted = sum(each.waiting for each in self._order if each.model == turn.model)
         rows: list[Row] = []
-        for _ in range(self._capacity.joining(wanted, running=len(self._running))):
+        for _ in range(self._capacity.joining(wanted, running=running)):
             request = self._order.next(now_s, turn.model)
             assert request is not None, "fewer rows wait than were counted"
             rows.append(request.take())
@@ -153,13 +157,14 @@ class Waiting:
             request.finish(row, hypothesis)
             if request.done:
                 request.reply.close()
+                del self._requests[request]
             elif request.waiting and request not in self._order:
                 self._order.to_the_end(request)
 
-    def growing(self) -> tuple[Row, ...]:
+    def growing(self, *, now_s: float) -> tuple[Row, ...]:
         """Rows in the batch whose text so far somebody wants to see now."""
-        requests = dict.fromkeys(place.request for place in self._running.values())
-        return tuple(row for request in requests if (row := request.growing()))
+        growing = [each for each in self._requests if each.grows]
+        return tuple(row for each in growing if (row := each.growing(now_s=now_s)))
 
     def grow(self, row: Row, text: str) -> None:
         """Tell the text so far of a row in the batch, if it is still wanted."""
@@ -202,7 +207,7 @@ class Waiting:
         if isinstance(one, Detection):
             self.detected(one, error)
             return
-        request = next(each for each in self._order if one in each.rows())
+        request = next(each for each in self._requests if one in each.rows())
         request.reply.send(error)
         self._strike(request)
 
@@ -240,12 +245,9 @@ class Waiting:
         self._asked = tuple(each for each in self._asked if each is not detection)
         self._suspects.forget([detection])
 
-    def _requests(self) -> Iterable[Request]:
-        running = (place.request for place in self._running.values())
-        return tuple(dict.fromkeys([*self._order, *running]))
-
     def _strike(self, request: Request) -> None:
         request.reply.close()
+        del self._requests[request]
         self._suspects.forget(request.rows())
         self._order.remove(request)
         for row in request.running():

@@ -1,7 +1,7 @@
 from functools import partial
 
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from asr.actors.request import Heard
 from asr.actors.turns import Priority
@@ -44,11 +44,20 @@ async def test_what_was_left_of_a_window_is_heard_at_once_and_answered_with_it(r
     assert [answer for each in heard for answer in each] == answers
 
 
-async def test_text_grows_for_who_wants_to_see_it(room: Room) -> None:
+async def test_text_grows_for_who_wants_to_see_it(
+    room: Room, thread: FakeThread, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
     seen: list[Growing] = []
     room.script.turns = lambda _: 3
     first, second = windows("a", 2)
-    await room.gpu.decode(BASE, (first, second), ENGLISH, growing=seen.append)
+    thread.hold()
+    decode = partial(room.gpu.decode, growing=seen.append)
+    nursery.start_soon(decode, BASE, (first, second), ENGLISH)
+    for _ in range(3):
+        await wait_all_tasks_blocked()
+        mock_clock.jump(1)
+        await step(thread)
+    thread.release()
     assert seen == [Growing(first, " word"), Growing(first, " word word")]
 
 

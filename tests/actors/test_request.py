@@ -1,26 +1,26 @@
 """The text so far: who sees it, and when."""
 
-from asr.actors.waiting import Waiting
 from tests.actors.fakes import name
 from tests.actors.line import Line, halfway, repetitive
 
 
-def grow(waiting: Waiting, text: str) -> list[str]:
+def grow(line: Line, text: str, *, after_s: float = 1.0) -> list[str]:
     """All rows in the batch say the same; the windows whose text somebody wants to see."""
-    rows = waiting.growing()
+    line.now_s += after_s
+    rows = line.waiting.growing(now_s=line.now_s)
     for row in rows:
-        waiting.grow(row, text)
+        line.waiting.grow(row, text)
     return [name(row.window) for row in rows]
 
 
 def test_the_text_so_far_of_the_first_window_that_is_not_answered_is_shown() -> None:
     line = Line(rows_max=4)
     caller, other = line.come("a", 2, grows=True), line.come("b")
-    assert grow(line.waiting, " And") == []
+    assert grow(line, " And") == []
     line.join()
-    assert grow(line.waiting, " And") == ["a0"]
+    assert grow(line, " And") == ["a0"]
     line.end()
-    assert grow(line.waiting, " so") == ["a30"]
+    assert grow(line, " so") == ["a30"]
     assert (caller.grown, other.grown) == (["a0: And", "a30: so"], [])
 
 
@@ -28,25 +28,34 @@ def test_nothing_is_shown_to_who_has_not_seen_the_last_or_when_it_is_the_same() 
     line = Line(rows_max=1)
     caller = line.come("a", grows=True)
     line.join()
-    grow(line.waiting, "")
-    grow(line.waiting, " And")
-    grow(line.waiting, " And")
+    grow(line, "")
+    grow(line, " And")
+    grow(line, " And")
     caller.read = False
-    assert grow(line.waiting, " And so") == []
+    assert grow(line, " And so") == []
     caller.read = True
-    grow(line.waiting, " And so my")
+    grow(line, " And so my")
     assert caller.grown == ["a0: And", "a0: And so my"]
+
+
+def test_text_is_shown_as_often_as_an_eye_sees_it_and_not_more() -> None:
+    line = Line(rows_max=1)
+    caller = line.come("a", grows=True)
+    line.join()
+    for count in range(1, 11):
+        grow(line, " so" * count, after_s=1 / 32)
+    assert [text.count("so") for text in caller.grown] == [1, 3, 5, 7, 9]
 
 
 def test_text_is_taken_back_when_a_window_tries_again_and_nothing_is_shown_while_it_waits() -> None:
     line = Line(rows_max=1)
     caller = line.come("a", grows=True)
     line.join()
-    grow(line.waiting, " And and and")
+    grow(line, " And and and")
     line.end(says=repetitive)
-    assert grow(line.waiting, "") == []
+    assert grow(line, "") == []
     line.join()
-    grow(line.waiting, " And")
+    grow(line, " And")
     assert caller.grown == ["a0: And and and", "a0: And"]
 
 
@@ -56,5 +65,5 @@ def test_the_text_of_a_rest_follows_what_was_heard_before_it() -> None:
     line.join()
     line.end(says=halfway)
     line.join()
-    grow(line.waiting, " my")
+    grow(line, " my")
     assert caller.grown == ["a0: a0 my"]
