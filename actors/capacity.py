@@ -16,6 +16,7 @@ class Capacity:
         self._rows_max = rows_max
         self._bound = rows_max
         self._full = False  # memory had no room for more rows, and none has left since
+        self._tight = False  # memory has run out: languages take places as rows do
 
     def free(self, *, running: int) -> int:
         """Places beside the rows that run now."""
@@ -30,8 +31,7 @@ class Capacity:
 
     def detecting(self, *, running: int) -> int:
         """How many languages may be detected together beside the rows that run."""
-        tight = self._bound < self._rows_max
-        return min(DETECT_MAX, self._bound - running if tight else self._bound)
+        return min(DETECT_MAX, self._bound - running if self._tight else self._bound)
 
     def fill(self) -> None:
         """Memory has no room for more rows than run now."""
@@ -43,9 +43,9 @@ class Capacity:
 
     def halve(self, at_work: int) -> None:
         """So many at once were too much for the memory."""
-        self._bound = max(1, at_work // 2)
-        self._full = False
+        self._bound = min(self._bound, max(1, at_work // 2))
+        self._full, self._tight = False, True
 
     def restore(self) -> None:
         """Nobody is there any more: who comes now may be smaller."""
-        self._bound = self._rows_max
+        self._bound, self._tight = self._rows_max, False

@@ -110,16 +110,14 @@ class Desk:
             raise
 
     async def _detect(self) -> None:
-        asked = self.waiting.next_detections()
-        if not asked:
-            return
-        self._use(asked[0].model)
-        told = await self._do(partial(detect, self.engine, asked))
-        if told is None:
-            self.waiting.out_of_memory()
-            return
-        for detection, answer in told:
-            self.waiting.detected(detection, answer)
+        while asked := self.waiting.next_detections():
+            self._use(asked[0].model)
+            told = await self._do(partial(detect, self.engine, asked))
+            if told is not None:
+                for detection, answer in told:
+                    self.waiting.detected(detection, answer)
+                return
+            self.waiting.out_of_memory()  # and those who are left try again before rows do
 
     async def _advance(self) -> None:
         gone = self.waiting.forget_abandoned()

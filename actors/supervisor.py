@@ -87,6 +87,6 @@ async def supervise(
                 del crashes[-error.crashes :]
             if len(crashes) > restarts.most:
                 raise Hopeless(name) from error
-            log.exception("%s crashed; restart %d of %d", name, len(crashes), restarts.most)
+            log.exception("%s crashed; %d of %d crashes count", name, len(crashes), restarts.most)
         on_restart(name)
         await trio.sleep(restarts.pause_s)

@@ -85,7 +85,8 @@ class Memory:
 class Engine(Protocol):
     """What the GPU actor asks of Whisper. Implemented by ``whisper.py``; tests have a fake.
 
-    Whatever computes may raise NotEnoughMemory; after that, only ``reset`` is safe to call.
+    Whatever computes may raise NotEnoughMemory. A model that does not fit leaves everything as it
+    was; after any other, ``reset`` is called before the batch is touched again.
     """
 
     def load(self, model: ModelFolder) -> None:
@@ -122,10 +123,10 @@ class Engine(Protocol):
         """One token step for every row."""
 
     def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """The text so far of rows in the batch."""
+        """The text so far of rows in the batch, as their pieces will have it: without times."""
 
     def drop(self, rows: Sequence[Row]) -> None:
-        """Take rows out whose requester has gone."""
+        """Take rows out whose requester has gone; any that are not in the batch are passed over."""
 
     def reset(self) -> None:
         """Forget the batch and all that was computed for it, as after NotEnoughMemory."""

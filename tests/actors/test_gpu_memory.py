@@ -71,6 +71,7 @@ async def test_a_language_that_does_not_fit_beside_the_batch_is_detected_before_
     thread.release()
     await wait_all_tasks_blocked()
     assert room.heard == {"a": "a0", "b": "de"}
+    assert room.script.record[-6:-3] == ["reset a0", "detect b0", "admit a0"]
 
 
 @pytest.mark.parametrize("ask", ["load", "decode"])

@@ -44,8 +44,8 @@ async def test_a_crashed_task_is_run_again_after_a_pause_and_counted(
     assert [at - began for at in task.starts] == [0, 7, 19]
     assert restarted == ["gpu", "gpu"]
     assert [record.getMessage() for record in caplog.records] == [
-        "gpu crashed; restart 1 of 3",
-        "gpu crashed; restart 2 of 3",
+        "gpu crashed; 1 of 3 crashes count",
+        "gpu crashed; 2 of 3 crashes count",
     ]
 
 
