@@ -10,6 +10,7 @@ figure is seconds of audio (30 a window) for a second of encoding, prompting and
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -77,19 +78,20 @@ def batched(model: Whisper, dtype: mx.Dtype, rows: int, tokens: int) -> tuple[fl
     mel = mx.random.normal((rows, 3000, model.dims.n_mels)).astype(dtype)
     mx.eval(mel)
     began = time.perf_counter()
-    parts = []
-    for i in range(0, rows, pace.encode_max):
-        parts.append(encode(model, mel[i : i + pace.encode_max]))
-        mx.eval(parts[-1])
-    features = mx.concatenate(parts)
-    mx.eval(features)
+    features = []
+    for i in range(0, rows, pace.together):
+        features.append(encode(model, mel[i : i + pace.together]))
+        mx.eval(features[-1])
     encoded = time.perf_counter()
-    batch = Batch(model, Vocabulary.of(model))
+    vocabulary = replace(Vocabulary.of(model), context=2 * tokens)  # a row ends after half of it
+    batch = Batch(model, vocabulary, ahead=pace.ahead)
     window = Window(NOWHERE, 0.0, WINDOW_S)
-    batch.join([Row(window, Decoding("en")) for _ in range(rows)], features)
+    for part in features:
+        joining = [Row(window, Decoding("en", temperatures=(0.0,))) for _ in range(part.shape[0])]
+        batch.join(joining, part, slots_max=rows)
     joined = time.perf_counter()
-    for _ in range(0, tokens, pace.steps):
-        batch.advance(pace.steps)
+    while len(batch):
+        batch.advance()
     return encoded - began, joined - encoded, time.perf_counter() - joined
 
 

@@ -1,23 +1,26 @@
 """A batch of rows being decoded by one model: rows join it and leave it between token steps.
 
-All arrays have one row a window. Keys and values of the text said so far lie in columns; a step
-writes one column for every row. Columns are added and dropped in blocks, so that few shapes occur.
+Keys and values of the text said so far lie in columns; a step writes one column for every row. The
+host reads a token when the step after it is already under way, where that pays (``ahead``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
-from asr.pipeline.host import floats, integer, ints
-from asr.pipeline.network import KeysValues, cross_keys_values, prefill, step
-from asr.pipeline.rules import Choice, Rules, Stamps
+from asr.pipeline.engine import Said
+from asr.pipeline.fallback import next_temperature
+from asr.pipeline.lines import Line, Unread
+from asr.pipeline.network import cross_keys_values, prefill, say, step
+from asr.pipeline.rules import Choice, Rules, Stamps, Ways
+from asr.pipeline.slots import BLOCK, Slots
 from asr.pipeline.timing import add_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mlx_whisper.whisper import Whisper
 
@@ -25,202 +28,260 @@ if TYPE_CHECKING:
     from asr.pipeline.types import Hypothesis
     from asr.pipeline.vocabulary import Vocabulary
 
-BLOCK = 64  # columns of keys and values are added and dropped by so many
-
-
-class State(NamedTuple):
-    """What the device knows of every row; the first axis of every array is the row."""
-
-    cache: list[KeysValues]  # a layer: keys and values of the text, (B, H, C, D)
-    cross: list[KeysValues]  # a layer: keys and values of the audio, (B, H, 1500, D)
-    starts: mx.array  # (B,) the row's first column
-    positions: mx.array  # (B,) the position of its next token
-    tokens: mx.array  # (B,) the last token it said
-    logprobs: mx.array  # (B,) the sum over the tokens it said
-    temperatures: mx.array  # (B,)
-    said: Stamps
-
-
-@dataclass(slots=True)
-class Line:
-    """What the host knows of a row: the tokens it said, and when it has to stop."""
-
-    row: Row
-    tokens: list[int]
-    tokens_max: int
-    no_speech_prob: float
-
 
 class Batch:
-    """Rows on one model. Used by one thread."""
+    """Rows on one model. Used by one thread.
 
-    def __init__(self, model: Whisper, vocabulary: Vocabulary) -> None:
+    ``ahead`` says how many steps may be under way when the host reads a token: 1 keeps a GPU busy
+    while Python prepares the next one. On a CPU it would only make copies of the keys and values,
+    which nobody may write to while a step reads them.
+    """
+
+    def __init__(self, model: Whisper, vocabulary: Vocabulary, *, ahead: int = 0) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._rules = Rules.of(vocabulary)
-        self._lines: list[Line] = []
-        self._state: State | None = None
+        self._ahead = ahead
+        self._slots = Slots(model)
+        self._lines: list[Line | None] = []  # by slot
         self._width = 0  # columns written so far
+        self._unread: deque[Unread] = deque()
+        self._news = 0  # tokens read and not told yet
+        # By slot, on the device:
+        self._tokens = mx.array([], mx.int32)  # the last one that was said
+        self._stamps = Stamps.fresh(vocabulary, 0)
+        self._starts = mx.array([], mx.int32)
+        self._ways = _ways([])
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return sum(line is not None for line in self._lines)
 
-    def join(self, rows: Sequence[Row], features: mx.array) -> None:
-        """Run the prompts of new rows and let them say their first token. Features (B, 1500, S)."""
+    @property
+    def bytes(self) -> int:
+        """What its rows, and the slots that wait for others, take."""
+        return self._slots.bytes
+
+    @property
+    def row_bytes_max(self) -> int:
+        """What a row may come to take."""
+        return self._slots.row_bytes(self._vocabulary.context)
+
+    def join(self, rows: Sequence[Row], features: mx.array, *, slots_max: int) -> None:
+        """Run the prompts of new rows and let them say their first token. Features (B, 1500, S).
+
+        There will be ``slots_max`` slots at most, or as many as rows.
+        """
         prompts = [self._vocabulary.prompt(row.decoding) for row in rows]
         width = max(map(len, prompts))
         cross = cross_keys_values(self._model, features)
         lengths = mx.array([len(prompt) for prompt in prompts])
         padded = mx.array([[0] * (width - len(prompt)) + [*prompt] for prompt in prompts])
-        logits, cache = prefill(self._model, padded, lengths, cross)
-        temperatures = mx.array([row.temperature for row in rows])
-        choice = self._rules.choose_first(logits[:, -1], temperatures, sample=_any_warm(rows))
-        said = Stamps.fresh(self._vocabulary, len(rows)).after(choice.tokens, self._vocabulary)
-        state = State(
-            cache, cross, width - lengths, lengths, *choice, temperatures=temperatures, said=said
+        states, cache = prefill(self._model, padded, lengths, cross)
+        ways = _ways(rows)
+        choice = self._rules.choose_first(
+            say(self._model, states[:, -1]), ways, sample=_any_warm(rows)
         )
-        self._begin_lines(rows, prompts, choice.tokens, self._no_speech(logits))
-        self._add(state, width)
+        self._have_columns(width)
+        slots = self._free_slots(len(rows), slots_max)
+        mx.synchronize()  # a step under way holds the slots: they would be copied
+        self._slots.write(slots, cross, cache, end=self._width)
+        lines = self._sit_down(rows, prompts, slots)
+        self._say_first(slots, choice)
+        silence = self._no_speech(states, [_transcript_start(p, self._vocabulary) for p in prompts])
+        self._unread.append(Unread(tuple(enumerate(lines)), choice, silence))
+        mx.async_eval(choice, silence, self._slots.cross, self._slots.cache)  # type: ignore[no-untyped-call]
 
-    def advance(self, steps: int) -> tuple[tuple[Row, Hypothesis], ...]:
-        """At most ``steps`` tokens more for every row; those that ended leave with what they said.
+    def advance(self) -> Said:
+        """A token more for every row; those that ended leave with what they said."""
+        self._close_ranks()
+        if len(self):
+            self._step()
+        self._read(self._ahead)
+        news, self._news = self._news, 0
+        return Said(news, self._leave())
 
-        No step waits for the one before: the host looks at the tokens after the last.
-        """
-        said = [self._step(self._state) for _ in range(steps) if self._state is not None]
-        for tokens in said:
-            for line, token in zip(self._lines, ints(tokens), strict=True):
-                line.tokens.append(token)
-        return self._leave()
+    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """The text so far of rows in the batch."""
+        tokens = {id(line.row): line.tokens for line in self._present()}
+        return tuple(self._vocabulary.text(tokens[id(row)]) for row in rows)
 
     def drop(self, rows: Sequence[Row]) -> None:
-        """Forget rows that nobody waits for any more, and free their arrays."""
+        """Forget rows that nobody waits for any more."""
         gone = {id(row) for row in rows}
-        self._keep([i for i, line in enumerate(self._lines) if id(line.row) not in gone])
+        self._stand_up([line for line in self._present() if id(line.row) in gone])
 
-    def _begin_lines(
-        self,
-        rows: Sequence[Row],
-        prompts: Sequence[tuple[int, ...]],
-        tokens: mx.array,
-        no_speech: mx.array,
-    ) -> None:
-        mx.eval(tokens, no_speech)
-        firsts, silences = ints(tokens), floats(no_speech)
-        for row, prompt, token, silence in zip(rows, prompts, firsts, silences, strict=True):
-            room = self._vocabulary.context - len(prompt)
-            self._lines.append(Line(row, [token], min(self._vocabulary.text_max, room), silence))
+    def _present(self) -> list[Line]:
+        return [line for line in self._lines if line is not None]
 
-    def _add(self, state: State, width: int) -> None:
-        """Both states as one; the narrower moves right until both end in the same column."""
-        wider = max(self._width, width)
-        columns = (wider // BLOCK + 1) * BLOCK
-        state = _moved(state, wider - width, columns)
-        if self._state is not None:
-            mine = _moved(self._state, wider - self._width, columns)
-            state = _each(lambda a, b: mx.concatenate([a, b]), mine, state)
-        self._state, self._width = state, wider
+    def _sit_down(
+        self, rows: Sequence[Row], prompts: Sequence[tuple[int, ...]], slots: Sequence[int]
+    ) -> list[Line]:
+        lines = []
+        for row, prompt, slot in zip(rows, prompts, slots, strict=True):
+            room = self._vocabulary.context - len(prompt) + 1  # the last token is not read again
+            line = Line(row, self._width - len(prompt), min(self._vocabulary.text_max, room))
+            self._lines[slot] = line
+            lines.append(line)
+        self._tell_lines()
+        return lines
 
-    def _step(self, state: State) -> mx.array:
-        """The next token of every row, (B,), on its way: nothing is waited for."""
-        state = self._with_room(state)
+    def _say_first(self, slots: Sequence[int], choice: Choice) -> None:
+        at = mx.array([*slots])
+        first = Stamps.fresh(self._vocabulary, len(slots)).after(choice.tokens, self._vocabulary)
+        self._tokens = mx.put_along_axis(self._tokens, at, choice.tokens, axis=0)
+        self._stamps = Stamps(
+            *(
+                mx.put_along_axis(whole, at, part, axis=0)
+                for whole, part in zip(self._stamps, first, strict=True)
+            )
+        )
+
+    def _tell_lines(self) -> None:
+        """What the device has to know of the lines; an empty slot is as a row that just began."""
+        starts = [self._width if line is None else line.start for line in self._lines]
+        self._starts = mx.array(starts, mx.int32)
+        self._ways = _ways([line and line.row for line in self._lines])
+
+    def _step(self) -> None:
+        """The next token of every row, on its way: nothing is waited for."""
+        self._have_columns(0)
         logits = step(
             self._model,
-            state.tokens,
-            mx.minimum(state.positions, self._vocabulary.context - 1),
-            state.starts,
+            self._tokens,
+            self._starts,
             self._width,
-            state.cache,
-            state.cross,
+            self._slots.cache,
+            self._slots.cross,
         )
-        warm = _any_warm([line.row for line in self._lines])
-        choice = self._rules.choose(logits, state.said, state.temperatures, sample=warm)
-        self._state = state = self._after(state, choice)
+        warm = _any_warm([line.row for line in self._present()])
+        choice = self._rules.choose(logits, self._stamps, self._ways, sample=warm)
+        ended = self._tokens == self._vocabulary.eot  # such a row says the end again
+        self._tokens = mx.where(ended, self._vocabulary.eot, choice.tokens)
+        self._stamps = self._stamps.after(self._tokens, self._vocabulary)
         self._width += 1
-        mx.async_eval(state.tokens, state.logprobs)  # type: ignore[no-untyped-call]
-        return state.tokens
+        lines = tuple((slot, line) for slot, line in enumerate(self._lines) if line is not None)
+        self._unread.append(Unread(lines, Choice(self._tokens, choice.logprobs)))
+        mx.async_eval(self._tokens, choice.logprobs, self._stamps)  # type: ignore[no-untyped-call]
 
-    def _after(self, state: State, choice: Choice) -> State:
-        """Every row has said its token; one that has ended says the end again, at no cost."""
-        ended = state.tokens == self._vocabulary.eot
-        tokens = mx.where(ended, self._vocabulary.eot, choice.tokens)
-        return state._replace(
-            tokens=tokens,
-            logprobs=state.logprobs + mx.where(ended, 0.0, choice.logprobs),
-            positions=state.positions + 1,
-            said=state.said.after(tokens, self._vocabulary),
-        )
-
-    def _with_room(self, state: State) -> State:
-        """Space for one more column: dead columns on the left go first, else a block is added."""
-        columns = state.cache[0][0].shape[2]
-        if self._width < columns:
-            return state
-        dead = integer(state.starts.min()) // BLOCK * BLOCK
-        self._width -= dead
-        return _moved(state, -dead, columns if dead else columns + BLOCK)
+    def _read(self, left: int) -> None:
+        """Take in what the rows said, all but the last so many times."""
+        while len(self._unread) > left:
+            self._news += self._unread.popleft().read(eot=self._vocabulary.eot)
 
     def _leave(self) -> tuple[tuple[Row, Hypothesis], ...]:
         """Take the rows that have ended out of the batch."""
-        ended = [i for i, line in enumerate(self._lines) if self._has_ended(line)]
-        if not ended or self._state is None:
+        ended = [(i, line) for i, line in enumerate(self._lines) if line and line.ended]
+        if not ended:
             return ()
-        logprobs = floats(self._state.logprobs)
-        answers = [
-            (self._lines[i].row, self._hypothesis(self._lines[i], logprobs[i])) for i in ended
-        ]
-        cross = self._state.cross
-        worded = add_words(self._model, self._vocabulary, answers, at=ended, cross=cross)
-        self._keep(sorted({*range(len(self._lines))} - {*ended}))
-        return worded
+        answers = [(line.row, self._hypothesis(line)) for _, line in ended]
+        believed = [k for k, answer in enumerate(answers) if next_temperature(*answer) is None]
+        worded = add_words(
+            self._model,
+            self._vocabulary,
+            [answers[k] for k in believed],
+            at=[ended[k][0] for k in believed],
+            cross=self._slots.cross,
+        )
+        for k, answer in zip(believed, worded, strict=True):
+            answers[k] = answer
+        self._stand_up([line for _, line in ended])
+        return tuple(answers)
 
-    def _has_ended(self, line: Line) -> bool:
-        return len(line.tokens) >= line.tokens_max or self._vocabulary.eot in line.tokens
-
-    def _hypothesis(self, line: Line, sum_logprob: float) -> Hypothesis:
-        eot = self._vocabulary.eot
-        end = line.tokens.index(eot) if eot in line.tokens else line.tokens_max
+    def _hypothesis(self, line: Line) -> Hypothesis:
         return self._vocabulary.hypothesis(
-            line.row,
-            line.tokens[:end],
-            sum_logprob=sum_logprob,
-            no_speech_prob=line.no_speech_prob,
+            line.row, line.tokens, logprobs=line.logprobs, no_speech_prob=line.no_speech_prob
         )
 
-    def _keep(self, kept: list[int]) -> None:
-        if self._state is None or len(kept) == len(self._lines):
-            return
-        self._lines = [self._lines[i] for i in kept]
-        rows = mx.array(kept)
-        self._state = _each(lambda array: array[rows], self._state) if kept else None
-        self._width = self._width if kept else 0
+    def _stand_up(self, lines: Sequence[Line]) -> None:
+        """Empty the slots of lines; when nobody is left, all memory is freed at once."""
+        gone = {id(line) for line in lines}
+        self._lines = [None if line and id(line) in gone else line for line in self._lines]
+        if not len(self):
+            self._unread.clear()
+            self._resize(0, [])
 
-    def _no_speech(self, logits: mx.array) -> mx.array:
-        """The probability that nobody speaks, where the transcript starts: logits (B, P, V)."""
-        start = logits[:, logits.shape[1] - self._vocabulary.sot_from_end].astype(mx.float32)
-        return mx.softmax(start, axis=-1)[:, self._vocabulary.tokenizer.no_speech]
+    def _free_slots(self, count: int, slots_max: int) -> list[int]:
+        """Slots for so many rows more, the lowest that are free."""
+        needed = len(self) + count
+        if needed > len(self._lines):
+            size = max(needed, min(_power_of_two(needed), slots_max))
+            self._resize(size, range(len(self._lines)))
+        return [i for i, line in enumerate(self._lines) if line is None][:count]
+
+    def _close_ranks(self) -> None:
+        """When half of the slots are empty, there are only as many as the rows need.
+
+        Only now, before a step, so that whoever joins takes the empty ones first.
+        """
+        size = _power_of_two(len(self))
+        if size < len(self._lines):
+            self._resize(size, [i for i, line in enumerate(self._lines) if line is not None][:size])
+
+    def _resize(self, size: int, kept: Sequence[int]) -> None:
+        """Have so many slots; lines, and what the device knows of them, move with their slots.
+
+        What is unread is read first: the places in it would not be right any more.
+        """
+        self._read(0)
+        self._slots.resize(size, kept)
+        more = size - len(kept)
+        self._lines = [self._lines[i] for i in kept] + [None] * more
+        end = mx.full(more, self._vocabulary.eot, mx.int32)
+        fresh = Stamps.fresh(self._vocabulary, more)
+        if kept:
+            rows = mx.array([*kept])
+            end = mx.concatenate([self._tokens[rows], end])
+            fresh = Stamps(
+                *(
+                    mx.concatenate([whole[rows], part])
+                    for whole, part in zip(self._stamps, fresh, strict=True)
+                )
+            )
+        self._tokens, self._stamps = end, fresh
+        self._tell_lines()
+
+    def _have_columns(self, prompt: int) -> None:
+        """Columns for a prompt that ends where the text ends, and for a token after it."""
+        if not len(self):
+            self._width = prompt
+        short = max(0, prompt - self._width)
+        if self._width < self._slots.columns and not short:
+            return
+        first = min((line.start for line in self._present()), default=0)
+        by = short or -(first // BLOCK * BLOCK)  # dead columns on the left go
+        self._width += by
+        for line in self._present():
+            line.start += by
+        self._slots.shift(by, columns=(self._width // BLOCK + 1) * BLOCK)
+        self._tell_lines()
+
+    def _no_speech(self, states: mx.array, starts: Sequence[int]) -> mx.array:
+        """The probability that nobody speaks, where each transcript starts: states (B, P, state).
+
+        ``starts`` counts from the prompts' end.
+        """
+        rows = mx.arange(states.shape[0])
+        there = states[rows, states.shape[1] - mx.array([*starts])]
+        logits = say(self._model, there).astype(mx.float32)
+        return mx.softmax(logits, axis=-1)[:, self._vocabulary.tokenizer.no_speech]
+
+
+def _transcript_start(prompt: Sequence[int], vocabulary: Vocabulary) -> int:
+    """How far from the prompt's end the transcript starts."""
+    return len(prompt) - prompt.index(vocabulary.tokenizer.sot)
+
+
+def _ways(rows: Sequence[Row | None]) -> Ways:
+    return Ways(
+        mx.array([row is None or row.decoding.timestamps for row in rows], mx.bool_),
+        mx.array([0.0 if row is None else row.temperature for row in rows], mx.float32),
+    )
+
+
+def _power_of_two(rows: int) -> int:
+    """The least that is not less; 0 for none."""
+    return 1 << (rows - 1).bit_length() if rows else 0
 
 
 def _any_warm(rows: Sequence[Row]) -> bool:
     return any(row.temperature > 0 for row in rows)
-
-
-def _each(change: Callable[..., mx.array], *states: Any) -> Any:
-    """``change`` applied to the arrays that have the same place in each of the states."""
-    first = states[0]
-    if isinstance(first, mx.array):
-        return change(*states)
-    parts = [_each(change, *branches) for branches in zip(*states, strict=True)]
-    return type(first)(*parts) if isinstance(first, State | Stamps) else type(first)(parts)
-
-
-def _moved(state: State, shift: int, columns: int) -> State:
-    """The same state with its text ``shift`` columns further right, in ``columns`` in all."""
-
-    def move(array: mx.array) -> mx.array:
-        array = array[:, :, max(0, -shift) :][:, :, : columns - max(0, shift)]
-        left = max(0, shift)
-        return mx.pad(array, [(0, 0), (0, 0), (left, columns - left - array.shape[2]), (0, 0)])
-
-    cache = [(move(keys), move(values)) for keys, values in state.cache]
-    return state._replace(cache=cache, starts=state.starts + shift)

@@ -1,10 +1,19 @@
-"""What the arrays run on, and in what precision. MLX is imported when asked, not before."""
+"""What the arrays run on, in what precision, and in how much memory.
+
+MLX is imported when asked, not before.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from asr.pipeline.errors import InvalidRequest
+from asr.pipeline.errors import InvalidRequest, NotEnoughMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Device = Literal["cpu", "metal", "cuda"]
 ComputeType = Literal["auto", "float16", "bfloat16", "float32", "int8"]
@@ -40,3 +49,46 @@ def pick_compute_type(wanted: ComputeType, device: Device) -> ComputeType:
     if wanted != "auto":
         return wanted
     return "float32" if device == "cpu" else "float16"
+
+
+# Of a device's memory. The rest is the system's, and that of what MLX needs beside its arrays; a
+# CPU shares with everybody else, and MLX ends the process there when an allocation fails.
+SHARES: dict[Device, float] = {"metal": 0.9, "cuda": 0.9, "cpu": 0.5}
+
+# Where MLX tells a device's memory: Metal's name, and CUDA's.
+DEVICE_BYTES = ("max_recommended_working_set_size", "total_memory")
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+# What MLX says when memory runs out: of its allocators, and of Metal's command buffers.
+OUT_OF_MEMORY = ("Unable to allocate", "Attempting to allocate", "Insufficient Memory")
+
+
+def usable_memory(device: Device) -> int:
+    """The bytes of arrays that this process may have on a device, all in all."""
+    import mlx.core as mx
+
+    told = {} if device == "cpu" else mx.device_info()
+    sizes = [int(told[name]) for name in DEVICE_BYTES if name in told]
+    return int(SHARES[device] * (sizes[0] if sizes else _host_memory()))
+
+
+def _host_memory() -> int:
+    """What the machine has, or the container that this runs in."""
+    pages: int = os.sysconf("SC_PHYS_PAGES")
+    sizes = [pages * os.sysconf("SC_PAGE_SIZE")]
+    with suppress(OSError, ValueError):  # no container, or one without a limit: "max"
+        sizes.append(int(CONTAINER_LIMIT.read_text()))
+    return min(sizes)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Tell that memory ran out from all other errors of MLX's: NotEnoughMemory."""
+    try:
+        yield
+    except MemoryError as error:
+        raise NotEnoughMemory from error
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in OUT_OF_MEMORY):
+            raise NotEnoughMemory from error
+        raise

@@ -1,10 +1,22 @@
 """Is a hypothesis worth believing? OpenAI's own tests and thresholds, as mlx_whisper has them."""
 
-from asr.pipeline.types import Hypothesis
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asr.pipeline.engine import Row
+    from asr.pipeline.types import Hypothesis
 
 REPETITIVE_COMPRESSION_RATIO = 2.4
 UNSURE_AVG_LOGPROB = -1.0
 SILENT_NO_SPEECH_PROB = 0.6
+
+
+def next_temperature(row: Row, hypothesis: Hypothesis) -> float | None:
+    """How warm the row is to try again; None if it is to be believed, or was the last try."""
+    warmer = (t for t in row.decoding.temperatures if t > row.temperature)
+    return next(warmer, None) if needs_another_try(hypothesis) else None
 
 
 def needs_another_try(hypothesis: Hypothesis) -> bool:
@@ -18,4 +30,4 @@ def needs_another_try(hypothesis: Hypothesis) -> bool:
 def is_silence(hypothesis: Hypothesis) -> bool:
     """The model held it to be no speech and was unsure of its own words: they are not shown."""
     silent = hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
-    return silent and hypothesis.avg_logprob <= UNSURE_AVG_LOGPROB
+    return silent and hypothesis.avg_logprob < UNSURE_AVG_LOGPROB

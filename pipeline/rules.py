@@ -1,10 +1,10 @@
 """Which token comes next: Whisper's rules on timestamps and suppressed tokens, for all rows.
 
-The rules are those of OpenAI's reference (``whisper/decoding.py``: SuppressTokens and
-ApplyTimestampRules; SuppressBlank is void where a window begins with a timestamp), without a trip
-to the host. They differ from mlx_whisper's in two places where that departs from the reference:
-timestamps never run backwards, and text is never ruled out when every timestamp is. Text and
-timestamps are neighbours in the vocabulary, so each is one slice.
+The rules are those of OpenAI's reference (``whisper/decoding.py``: SuppressBlank, SuppressTokens
+and ApplyTimestampRules, the last for rows with timestamps only), without a trip to the host. They
+differ from mlx_whisper's in two places where that departs from the reference: timestamps never run
+backwards, and text is never ruled out when every timestamp is. Text and timestamps are neighbours
+in the vocabulary, so each is one slice.
 """
 
 from __future__ import annotations
@@ -38,41 +38,54 @@ class Stamps(NamedTuple):
         return Stamps(stamped, self.last, mx.where(stamped, tokens, self.latest))
 
 
+class Ways(NamedTuple):
+    """How each row is decoded; every array is (B,)."""
+
+    timed: mx.array  # does it say timestamps?
+    temperatures: mx.array
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one vocabulary. ``suppressed`` is a bias over its text part."""
+    """The rules of one vocabulary: biases over its text part.
+
+    ``suppressed`` holds everywhere; ``blank`` holds, too, where text begins a transcript.
+    """
 
     vocabulary: Vocabulary
     suppressed: mx.array
+    blank: mx.array
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> Rules:
         bias = mx.zeros(vocabulary.stamp_first)
         bias[mx.array(vocabulary.suppressed)] = -mx.inf
-        return cls(vocabulary, bias)
+        blank = mx.array(bias)
+        blank[mx.array(vocabulary.blank)] = -mx.inf
+        return cls(vocabulary, bias, blank)
 
-    def choose_first(self, logits: mx.array, temperatures: mx.array, *, sample: bool) -> Choice:
-        """The first token of every row: a timestamp within the first second. Logits (B, V)."""
-        stamps = logits[:, self.vocabulary.stamp_first :].astype(mx.float32)
-        late = mx.arange(stamps.shape[1]) > FIRST_STAMP_MAX
-        stamps = mx.where(late, -mx.inf, stamps)
-        text = mx.full((logits.shape[0], self.vocabulary.stamp_first), -mx.inf)
-        return _choose(text, stamps, temperatures, sample=sample)
-
-    def choose(
-        self, logits: mx.array, said: Stamps, temperatures: mx.array, *, sample: bool
-    ) -> Choice:
-        """The next token of every row. Logits (B, V), temperatures (B,)."""
-        first, eot = self.vocabulary.stamp_first, self.vocabulary.eot
+    def choose_first(self, logits: mx.array, ways: Ways, *, sample: bool) -> Choice:
+        """The first token of every row: with timestamps, one within the first second."""
+        first, timed = self.vocabulary.stamp_first, ways.timed[:, None]
         logits = logits.astype(mx.float32)
+        late = mx.arange(logits.shape[1] - first) > FIRST_STAMP_MAX
+        stamps = mx.where(late & timed, -mx.inf, logits[:, first:])
+        text = mx.where(timed, -mx.inf, logits[:, :first] + self.blank)
+        return _choose(text, stamps, ways, sample=sample)
+
+    def choose(self, logits: mx.array, said: Stamps, ways: Ways, *, sample: bool) -> Choice:
+        """The next token of every row. Logits (B, V)."""
+        first, eot = self.vocabulary.stamp_first, self.vocabulary.eot
+        logits, timed = logits.astype(mx.float32), ways.timed
         text = logits[:, :first] + self.suppressed
-        lone = (said.last & ~said.before)[:, None]  # only its partner or the end may follow
+        lone = (said.last & ~said.before & timed)[:, None]  # only its partner or the end may follow
         text = mx.where(lone & (mx.arange(first) < eot), -mx.inf, text)
         paired = (said.last & said.before)[:, None]  # text has to follow
         earliest = mx.where(said.last & ~said.before, said.latest, said.latest + 1)[:, None]
         ids = mx.arange(first, logits.shape[1])
-        stamps = mx.where(paired | (ids < earliest), -mx.inf, logits[:, first:])
-        return _choose(text, stamps, temperatures, sample=sample)
+        barred = (paired | (ids < earliest)) & timed[:, None]
+        stamps = mx.where(barred, -mx.inf, logits[:, first:])
+        return _choose(text, stamps, ways, sample=sample)
 
 
 class Choice(NamedTuple):
@@ -82,14 +95,14 @@ class Choice(NamedTuple):
     logprobs: mx.array
 
 
-def _choose(text: mx.array, stamps: mx.array, temperatures: mx.array, *, sample: bool) -> Choice:
+def _choose(text: mx.array, stamps: mx.array, ways: Ways, *, sample: bool) -> Choice:
     """A timestamp where all of them together are more probable than any text token."""
-    dominated = mx.logsumexp(stamps, axis=-1) > text.max(axis=-1)
+    dominated = (mx.logsumexp(stamps, axis=-1) > text.max(axis=-1)) & ways.timed
     allowed = mx.concatenate([mx.where(dominated[:, None], -mx.inf, text), stamps], axis=-1)
     tokens = mx.argmax(allowed, axis=-1)
     if sample:
-        warm = mx.maximum(temperatures, 1e-3)[:, None]
+        warm = mx.maximum(ways.temperatures, 1e-3)[:, None]
         sampled = mx.random.categorical(allowed / warm, axis=-1)
-        tokens = mx.where(temperatures > 0, sampled, tokens)
+        tokens = mx.where(ways.temperatures > 0, sampled, tokens)
     chosen = mx.take_along_axis(allowed, tokens[:, None], axis=-1)[:, 0]
     return Choice(tokens.astype(mx.int32), chosen - mx.logsumexp(allowed, axis=-1))

@@ -120,7 +120,7 @@ def _seconds(frames: Iterable[int]) -> tuple[float, ...]:
 
 def _text(row: Row, hypothesis: Hypothesis, vocabulary: Vocabulary) -> Text:
     """All that was said of the window, without timestamps; the prompt is not said again."""
-    start = vocabulary.prompt(replace(row.decoding, prompt=None))
+    start = vocabulary.prompt(replace(row.decoding, prompt=None, timestamps=True))
     window, pieces = hypothesis.window, hypothesis.pieces
     said = [_tokens(piece, vocabulary) for piece in pieces if _is_audible(piece, window)]
     return Text(start, tuple(chain.from_iterable(said)), _frames(window))

@@ -67,18 +67,18 @@ class Vocabulary:
         )
         return tuple(sorted({*tokenizer.non_speech_tokens, *special}))
 
+    @property
+    def blank(self) -> tuple[int, ...]:
+        """No transcript without timestamps begins with one of these: a space, and the end."""
+        return (*self.tokenizer.encode(" "), self.eot)
+
     def prompt(self, decoding: Decoding) -> tuple[int, ...]:
-        """The tokens before the first one said; the last of them start at ``sot_from_end``.
+        """The tokens before the first one said.
 
         Raises InvalidRequest for what this model cannot do: an English-only model knows neither
         other languages nor translation.
         """
         return (*self._previous_text(decoding.prompt), *self._start(decoding))
-
-    @property
-    def sot_from_end(self) -> int:
-        """How far from the prompt's end the start-of-transcript token is."""
-        return 3 if self.multilingual else 1
 
     def _start(self, decoding: Decoding) -> tuple[int, ...]:
         tokenizer = self.tokenizer
@@ -88,9 +88,11 @@ class Vocabulary:
                     "This model only transcribes English; choose one without .en in its name",
                     param="task" if decoding.language == "en" else "language",
                 )
-            return (tokenizer.sot,)
-        task = tokenizer.translate if decoding.task == "translate" else tokenizer.transcribe
-        return (tokenizer.sot, self.language_token(decoding.language), task)
+            start: tuple[int, ...] = (tokenizer.sot,)
+        else:
+            task = tokenizer.translate if decoding.task == "translate" else tokenizer.transcribe
+            start = (tokenizer.sot, self.language_token(decoding.language), task)
+        return start if decoding.timestamps else (*start, tokenizer.no_timestamps)
 
     def language_token(self, language: str) -> int:
         """The token of a Whisper language code; InvalidRequest if this model has none."""
@@ -109,24 +111,42 @@ class Vocabulary:
         return (self.tokenizer.sot_prev, *tokens[-(self.context // 2 - 1) :])
 
     def hypothesis(
-        self, row: Row, tokens: Sequence[int], *, sum_logprob: float, no_speech_prob: float
+        self,
+        row: Row,
+        tokens: Sequence[int],
+        *,
+        logprobs: Sequence[float],
+        no_speech_prob: float,
     ) -> Hypothesis:
-        """What a row said, given its tokens up to (without) the end-of-text token."""
-        text = self.tokenizer.decode([token for token in tokens if token < self.eot]).strip()
+        """What a row said, given its tokens up to (without) the end-of-text token.
+
+        ``logprobs`` are those of the tokens, and of the end if the row came to it.
+        """
+        text = self._text(tokens).strip()
         pieces, heard_s = self._pieces(tokens, row.window.duration_s)
         start_s = row.window.start_s
         return Hypothesis(
             window=row.window,
             pieces=tuple(
-                Piece(start_s + begin, start_s + end, self._text(said), tuple(said))
-                for begin, end, said in pieces
+                Piece(
+                    start_s + begin,
+                    start_s + end,
+                    self._text(tokens[a:b]),
+                    tuple(tokens[a:b]),
+                    logprobs=tuple(logprobs[a:b]),
+                )
+                for begin, end, a, b in pieces
             ),
             heard_until_s=start_s + heard_s,
             temperature=row.temperature,
-            avg_logprob=sum_logprob / (len(tokens) + 1),
+            avg_logprob=sum(logprobs) / (len(tokens) + 1),
             no_speech_prob=0.0 if math.isnan(no_speech_prob) else no_speech_prob,
             compression_ratio=compression_ratio(text),
         )
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, which may end in the middle of a character: that is left out."""
+        return self._text(tokens).rstrip("\N{REPLACEMENT CHARACTER}").strip()
 
     def _text(self, tokens: Sequence[int]) -> str:
         return self.tokenizer.decode([token for token in tokens if token < self.eot])
@@ -139,8 +159,9 @@ class Vocabulary:
 
     def _pieces(
         self, tokens: Sequence[int], duration_s: float
-    ) -> tuple[list[tuple[float, float, Sequence[int]]], float]:
-        """(start, end, tokens) of each piece, and until when the window was heard.
+    ) -> tuple[list[tuple[float, float, int, int]], float]:
+        """(start, end, first token, token after the last) of each piece, and until when the window
+        was heard.
 
         As OpenAI's ``transcribe()``: pieces end where two timestamps meet; text after the last
         such place belongs to the next look at the audio; a single timestamp at the end says that
@@ -153,11 +174,11 @@ class Vocabulary:
             stamps = [self._seconds(token) for token in tokens if token >= self.stamp_first]
             start_s = stamps[0] if stamps else 0.0
             end_s = stamps[-1] if stamps and stamps[-1] > start_s else duration_s
-            return [(start_s, end_s, tokens)] if tokens else [], duration_s
+            return [(start_s, end_s, 0, len(tokens))] if tokens else [], duration_s
         if closed:
             cuts.append(len(tokens))
         pieces = [
-            (self._seconds(tokens[a]), self._seconds(tokens[b - 1]), tokens[a:b])
+            (self._seconds(tokens[a]), self._seconds(tokens[b - 1]), a, b)
             for a, b in pairwise([0, *cuts])
         ]
         heard_s = duration_s if closed else self._seconds(tokens[cuts[-1] - 1])

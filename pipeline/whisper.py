@@ -7,6 +7,7 @@ any number of requests come and go between its token steps.
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import mlx.core as mx
@@ -14,34 +15,39 @@ import numpy as np
 from mlx_whisper.audio import N_SAMPLES, log_mel_spectrogram
 
 from asr.pipeline.batch import Batch
-from asr.pipeline.device import pick_compute_type, pick_device
-from asr.pipeline.engine import EngineSettings, LoadedModel, Memory, ModelFolder, Row
-from asr.pipeline.host import integer, number
+from asr.pipeline.device import memory_errors, pick_compute_type, pick_device, usable_memory
+from asr.pipeline.engine import EngineSettings, LoadedModel, Memory, ModelFolder, Row, Said
+from asr.pipeline.host import floats, ints
 from asr.pipeline.network import encode
 from asr.pipeline.shelf import Shelf, Shelved
-from asr.pipeline.types import Detected, Hypothesis, Window
+from asr.pipeline.types import Detected, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from asr.pipeline.types import Decoding
 
+MEGABYTE = 1_000_000
+NOTHING_SAID = Said(0, ())
+
 
 class Pace(NamedTuple):
-    """Rows in a batch, windows encoded at once, token steps before the host looks again, and the
-    bytes of freed arrays that MLX may keep for reuse."""
+    """How much a device does at once: rows in a batch, windows that are encoded and join together,
+    steps under way when the host reads a token; and the bytes of freed arrays that MLX may keep for
+    reuse."""
 
     rows_max: int
-    encode_max: int
-    steps: int
+    together: int
+    ahead: int
     cache_bytes: int
 
 
-# A CPU gains nothing from encoding windows together, and a step past a row's end costs it
-# milliseconds; its time goes into the encoder, so that few rows are enough. A GPU is launch-bound:
-# it runs ahead, and a wasted step costs next to nothing.
-CPU_PACE = Pace(rows_max=2, encode_max=1, steps=1, cache_bytes=128 << 20)
-GPU_PACE = Pace(rows_max=32, encode_max=16, steps=8, cache_bytes=2 << 30)
+# A CPU gains nothing from encoding windows together, and little from more rows than these: they
+# share the reading of the decoder's weights. A GPU needs as many as memory has room for.
+CPU_PACE = Pace(rows_max=4, together=1, ahead=0, cache_bytes=128 << 20)
+GPU_PACE = Pace(rows_max=128, together=16, ahead=1, cache_bytes=2 << 30)
+
+FEATURES_MAX = 64  # windows remembered: large-v3 has 4 MB of features for each in half precision
 
 
 class WhisperEngine:
@@ -50,20 +56,24 @@ class WhisperEngine:
     def __init__(self, settings: EngineSettings) -> None:
         device = pick_device(settings.device)
         mx.set_default_device(mx.cpu if device == "cpu" else mx.gpu)
-        pace = CPU_PACE if device == "cpu" else GPU_PACE
-        mx.set_cache_limit(pace.cache_bytes)
-        self._rows_max = settings.batch_size or pace.rows_max
-        self._pace = pace
+        self._pace = CPU_PACE if device == "cpu" else GPU_PACE
+        mx.set_cache_limit(self._pace.cache_bytes)
+        self._rows_max = settings.batch_size or self._pace.rows_max
+        given = settings.memory_max_mb
+        self._memory_max = given * MEGABYTE if given else usable_memory(device)
+        self._workspace = 0  # bytes: what a join has needed at most beside what it left
         self._shelf = Shelf(
-            pick_compute_type(settings.compute_type, device), settings.models_max_mb * 1_000_000
+            pick_compute_type(settings.compute_type, device), settings.models_max_mb * MEGABYTE
         )
-        self._features = Features(self._rows_max + 1)
+        self._features = Features(min(self._rows_max + 1, FEATURES_MAX))
         self._batch: Batch | None = None
         self._batch_model = ""
+        self._peak = 0
 
     def load(self, model: ModelFolder) -> None:
         """Make the model resident."""
-        self._shelf.take(model)
+        with memory_errors():
+            self._shelf.take(model)
 
     def unload(self, name: str) -> None:
         """Free a model's weights and everything computed with them, unless rows are on it."""
@@ -77,18 +87,14 @@ class WhisperEngine:
         """The resident models, least recently used first."""
         return self._shelf.loaded()
 
-    def detect(self, model: ModelFolder, window: Window) -> Detected:
-        """The most probable language of a window, among those that the model knows."""
-        shelved = self._shelf.take(model)
-        if not shelved.vocabulary.multilingual:
-            return Detected("en", 1.0)
-        features = self._encoded(model.name, shelved, [window])
-        tokenizer = shelved.vocabulary.tokenizer
-        logits = shelved.model.logits(mx.array([[tokenizer.sot]]), features)[0, 0]
-        among = mx.array(tokenizer.all_language_tokens)
-        probabilities = mx.softmax(logits[among].astype(mx.float32))
-        best = integer(mx.argmax(probabilities))
-        return Detected(tokenizer.all_language_codes[best], number(probabilities[best]))
+    def detect(self, model: ModelFolder, windows: Sequence[Window]) -> tuple[Detected, ...]:
+        """The most probable language of each window, among those that the model knows."""
+        with memory_errors():
+            shelved = self._shelf.take(model)
+            if not shelved.vocabulary.multilingual:
+                return (Detected("en", 1.0),) * len(windows)
+            features = self._encoded(model.name, shelved, windows)
+            return _languages(shelved, features)
 
     @property
     def rows_max(self) -> int:
@@ -97,35 +103,75 @@ class WhisperEngine:
 
     def check(self, model: ModelFolder, decoding: Decoding) -> None:
         """Raise InvalidRequest for what the model cannot do; loads it if need be."""
-        self._shelf.take(model).vocabulary.prompt(decoding)
+        with memory_errors():
+            self._shelf.take(model).vocabulary.prompt(decoding)
 
-    def admit(self, model: ModelFolder, rows: Sequence[Row]) -> None:
-        """Encode the rows' windows and let them join the batch."""
-        shelved = self._shelf.take(model)
-        if not self._batch or self._batch_model != model.name:
-            self._batch, self._batch_model = Batch(shelved.model, shelved.vocabulary), model.name
-        features = self._encoded(model.name, shelved, [row.window for row in rows])
-        self._batch.join(rows, features)
+    def admit(self, model: ModelFolder, rows: Sequence[Row]) -> int:
+        """Encode windows and let as many of their rows join as memory has room for."""
+        with memory_errors(), self._measured():
+            shelved = self._shelf.take(model)
+            batch = self._batch_on(model.name, shelved)
+            fit = self._rows_that_fit(batch)
+            joining = rows[: max(fit - len(batch), 0 if len(batch) else 1)]
+            windows = [row.window for row in joining]
+            features = self._encoded(model.name, shelved, windows) if joining else None
+            for i in range(0, len(joining), self._pace.together):
+                part = slice(i, i + self._pace.together)
+                assert features is not None
+                batch.join(joining[part], features[part], slots_max=fit)
+            return len(joining)
 
-    def advance(self) -> tuple[tuple[Row, Hypothesis], ...]:
-        """A few token steps; the rows that reached their end, with what they said."""
-        return self._batch.advance(self._pace.steps) if self._batch else ()
+    def advance(self) -> Said:
+        """One token step for every row."""
+        with memory_errors():
+            return self._batch.advance() if self._batch else NOTHING_SAID
+
+    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """The text so far of rows in the batch."""
+        return self._batch.growing(rows) if self._batch else ()
 
     def drop(self, rows: Sequence[Row]) -> None:
         """Take rows out whose requester has gone."""
         if self._batch:
             self._batch.drop(rows)
 
+    def reset(self) -> None:
+        """Forget the batch and all that was computed for it."""
+        self._batch = None
+        self._features.clear()
+        mx.clear_cache()
+
     def memory(self) -> Memory:
         """The state of MLX's memory, in bytes."""
-        return Memory(mx.get_active_memory(), mx.get_cache_memory(), mx.get_peak_memory())
+        self._peak = max(self._peak, mx.get_peak_memory())
+        return Memory(mx.get_active_memory(), mx.get_cache_memory(), self._peak)
+
+    def _batch_on(self, name: str, shelved: Shelved) -> Batch:
+        if self._batch is None or self._batch_model != name:
+            self._batch = Batch(shelved.model, shelved.vocabulary, ahead=self._pace.ahead)
+            self._batch_model = name
+        return self._batch
+
+    def _rows_that_fit(self, batch: Batch) -> int:
+        """How many rows the batch may have, by the bytes that all else takes now."""
+        others = mx.get_active_memory() - batch.bytes
+        free = self._memory_max - others - self._workspace
+        return min(self._rows_max, max(0, free // batch.row_bytes_max))
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Learn how much more memory a join takes on its way than after it."""
+        self._peak = max(self._peak, mx.get_peak_memory())
+        mx.reset_peak_memory()
+        yield
+        self._workspace = max(self._workspace, mx.get_peak_memory() - mx.get_active_memory())
 
     def _encoded(self, name: str, shelved: Shelved, windows: Sequence[Window]) -> mx.array:
         """Audio features of windows, (B, 1500, state): remembered ones are not computed again."""
         found = self._features.recall(name, windows)
         new = [window for window in dict.fromkeys(windows) if window not in found]
-        for i in range(0, len(new), self._pace.encode_max):
-            part = new[i : i + self._pace.encode_max]
+        for i in range(0, len(new), self._pace.together):
+            part = new[i : i + self._pace.together]
             mel = mx.stack([log_mel(window, shelved.model.dims.n_mels) for window in part])
             encoded = encode(shelved.model, mel.astype(shelved.dtype))
             mx.eval(encoded)
@@ -158,6 +204,21 @@ class Features:
 
     def clear(self) -> None:
         self._kept.clear()
+
+
+def _languages(shelved: Shelved, features: mx.array) -> tuple[Detected, ...]:
+    """The language of each of some features, (B, 1500, state)."""
+    tokenizer = shelved.vocabulary.tokenizer
+    start = mx.full((features.shape[0], 1), tokenizer.sot, mx.int32)
+    logits = shelved.model.logits(start, features)[:, 0]
+    among = logits[:, mx.array(tokenizer.all_language_tokens)]
+    probabilities = mx.softmax(among.astype(mx.float32), axis=-1)
+    codes = tokenizer.all_language_codes
+    best, sure = mx.argmax(probabilities, axis=-1), probabilities.max(axis=-1)
+    return tuple(
+        Detected(codes[i], probability)
+        for i, probability in zip(ints(best), floats(sure), strict=True)
+    )
 
 
 def log_mel(window: Window, mels: int) -> mx.array:

@@ -25,7 +25,11 @@ FIRST_STAMP_MAX = 50
 
 def options(decoding: Decoding) -> DecodingOptions:
     return DecodingOptions(
-        language=decoding.language, task=decoding.task, prompt=decoding.prompt, fp16=False
+        language=decoding.language,
+        task=decoding.task,
+        prompt=decoding.prompt,
+        without_timestamps=not decoding.timestamps,
+        fp16=False,
     )
 
 
@@ -77,6 +81,8 @@ def reference(
     shelved: Shelved, features: mx.array, decoding: Decoding
 ) -> tuple[DecodingResult, list[tuple[int, int]]]:
     """What it says with OpenAI's rules; and the choices by its own that those do not share."""
+    if not decoding.timestamps:
+        return stock(shelved, features, decoding), []
     filters = Filters(shelved, decoding)
     result = filters.task.run(features[None])[0]
     # The loop goes on for a step after the end of the text, which says nothing.

@@ -48,24 +48,31 @@ class Scribe(Vocabulary):
 class Bench:
     """A batch on a model, where rows are known by name; ``context`` is the model's unless given."""
 
-    def __init__(self, shelved: Shelved, *, context: int | None = None) -> None:
+    slots_max = 8
+
+    def __init__(self, shelved: Shelved, *, context: int | None = None, ahead: int = 0) -> None:
         words = shelved.vocabulary
         self._scribe = Scribe(
             words.tokenizer, words.multilingual, words.languages, context or words.context
         )
-        self._batch = Batch(shelved.model, self._scribe)
+        self._batch = Batch(shelved.model, self._scribe, ahead=ahead)
         self._rows: dict[str, Row] = {}
         self.said: dict[str, Said] = {}
 
     def join(self, asks: Sequence[Ask], *, temperature: float = 0.0) -> None:
         rows = {ask.name: Row(ask.window, ask.decoding, temperature) for ask in asks}
         self._rows |= rows
-        self._batch.join(tuple(rows.values()), mx.stack([ask.features for ask in asks]))
+        features = mx.stack([ask.features for ask in asks])
+        self._batch.join(tuple(rows.values()), features, slots_max=self.slots_max)
 
     def advance(self, steps: int) -> None:
         names = {row: name for name, row in self._rows.items()}
-        for row, hypothesis in self._batch.advance(steps):
-            self.said[names[row]] = Said(self._scribe.said[row], hypothesis)
+        for _ in range(steps):
+            for row, hypothesis in self._batch.advance().finished:
+                self.said[names[row]] = Said(self._scribe.said[row], hypothesis)
+
+    def growing(self, name: str) -> str:
+        return self._batch.growing([self._rows[name]])[0]
 
     def drop(self, name: str) -> None:
         self._batch.drop([self._rows[name]])

@@ -53,7 +53,7 @@ def alone(shelved_tiny: Shelved, asks: dict[str, Ask]) -> dict[str, tuple[int, .
 def heard(engine: WhisperEngine, model: ModelFolder, window: Window) -> Hypothesis:
     """What the engine makes of one window."""
     engine.admit(model, [Row(window, ENGLISH)])
-    while not (answers := engine.advance()):
+    while not (answers := engine.advance().finished):
         pass
     return answers[0][1]
 
@@ -73,7 +73,7 @@ def test_the_language_is_the_one_that_mlx_whisper_detects(
     sound: str,
     language: str,
 ) -> None:
-    detected = engine.detect(base, windows[sound])
+    (detected,) = engine.detect(base, [windows[sound]])
     features = ears.ask(shelved_base, sound, ENGLISH).features
     probabilities: Any = detect_language(shelved_base.model, features)[1]
     best = max(probabilities, key=probabilities.get)
@@ -84,7 +84,7 @@ def test_the_language_is_the_one_that_mlx_whisper_detects(
 def test_an_english_model_needs_no_look_to_hear_english(
     engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
 ) -> None:
-    detected = engine.detect(tiny, windows["german"])
+    (detected,) = engine.detect(tiny, [windows["german"]])
     assert (detected.language, detected.probability) == ("en", 1.0)
 
 

@@ -55,10 +55,11 @@ class Ear:
         """What is said in windows that are decoded together."""
         batch = Batch(self.shelved.model, self.shelved.vocabulary)
         rows = [Row(window, decoding) for window, decoding in asked]
-        batch.join(rows, mx.stack([self.features[window] for window, _ in asked]))
+        features = mx.stack([self.features[window] for window, _ in asked])
+        batch.join(rows, features, slots_max=8)
         answers: dict[Row, Hypothesis] = {}
         while len(batch):
-            answers |= batch.advance(3)
+            answers |= batch.advance().finished
         return [answers[row] for row in rows]
 
     def align(self, texts: dict[Window, Text]) -> list[Alignment]:
