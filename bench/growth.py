@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from asr.blas import preload_blas
 from bench.apart import measure_apart
 from bench.machine import describe
 from bench.markdown import print_head, print_row
@@ -68,7 +69,7 @@ def main() -> None:
     if given.measure:
         print(json.dumps(asdict(measure(Case(given.measure, int(given.clients), given.model)))))
         return
-    print(f"{given.model}, {SPEECH.name}, {describe()}")
+    print(f"{given.model}, {SPEECH.name}, {describe()}, {preload_blas()}")
     print_table("minutes", longer(numbers(given.minutes), given.model))
     print_table("clients", more(numbers(given.clients), given.model))
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from asr.blas import preload_blas
 from bench.apart import measure_apart
-from bench.contenders import CONTENDERS, Contender
+from bench.contenders import CONTENDERS
 from bench.machine import describe
 from bench.markdown import print_head, print_row
 from bench.speech import SPEECH, duration_s
@@ -35,7 +36,7 @@ class Turn:
     """One engine's result of one turn."""
 
     seconds: float
-    texts: tuple[str, ...]
+    texts: list[str]
     peak_mb: float
 
 
@@ -61,9 +62,8 @@ def main() -> None:
             turns[engine].append(take_turn(engine, given))
             said = f"turn {number}: {engine} {turns[engine][-1].seconds:.1f} s"
             print(said, file=sys.stderr, flush=True)
-    print(f"{given.model}, {given.audio.name}, {describe(*PACKAGES)};")
-    print(f"requests at once: {given.at_once}, turns: {repeat}")
-    print()
+    print(f"{given.model}, {given.audio.name}, {describe(*PACKAGES)}, {preload_blas()};")
+    print(f"requests at once: {given.at_once}, turns: {repeat}\n")
     print_table(turns, given.audio, given.at_once)
 
 
@@ -76,12 +76,8 @@ def present(engines: Sequence[str]) -> list[str]:
         if find_spec(CONTENDERS[name].package):
             kept.append(name)
         else:
-            print(f"{name} is left out: the package {package_of(CONTENDERS[name])} is missing")
-    return kept
-
-
-def package_of(contender: Contender) -> str:
-    return contender.package.replace("_", "-")
+            print(f"{name} is left out: it needs {CONTENDERS[name].package}, which is not here")
+    return kept or sys.exit("there is nothing to measure")
 
 
 def take_turn(engine: str, given: argparse.Namespace) -> Turn:
