@@ -30,4 +30,4 @@ def needs_another_try(hypothesis: Hypothesis) -> bool:
 def is_silence(hypothesis: Hypothesis) -> bool:
     """The model held it to be no speech and was unsure of its own words: they are not shown."""
     silent = hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
-    return silent and hypothesis.avg_logprob < UNSURE_AVG_LOGPROB
+    return silent and hypothesis.avg_logprob <= UNSURE_AVG_LOGPROB
