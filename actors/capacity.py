@@ -20,7 +20,7 @@ class Capacity:
 
     def free(self, *, running: int) -> int:
         """Places beside the rows that run now."""
-        return 0 if running and self._full else max(0, self._bound - running)
+        return 0 if self._full else max(0, self._bound - running)
 
     def joining(self, waiting: int, *, running: int) -> int:
         """How many of those that wait are to join those that run now."""
@@ -43,7 +43,7 @@ class Capacity:
 
     def halve(self, at_work: int) -> None:
         """So many at once were too much for the memory."""
-        self._bound = min(self._bound, max(1, at_work // 2))
+        self._bound = max(1, at_work // 2)
         self._full, self._tight = False, True
 
     def restore(self) -> None:

@@ -3,9 +3,9 @@
 Pure: no await, no clock, no trio.
 """
 
+from bisect import insort
 from collections.abc import Container, Iterator
 from dataclasses import replace
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -80,7 +80,6 @@ class Request:
         self._head = 0  # the first window that has not been told
         self._shown = ""  # what was last told of its text, and when
         self._shown_s = -inf
-        heapify(self._rows)
 
     @property
     def waiting(self) -> int:
@@ -101,23 +100,23 @@ class Request:
 
     def first_in(self, rows: Container[Row]) -> Row | None:
         """The earliest of certain rows, if one waits."""
-        return next((row for _, row in sorted(self._rows) if row in rows), None)
+        return next((row for _, row in self._rows if row in rows), None)
 
     def take(self) -> Row:
         """The earliest row, which joins the batch."""
-        number, row = heappop(self._rows)
+        number, row = self._rows.pop(0)
         self._running[row] = number
         return row
 
     def take_only(self, row: Row) -> None:
         """A certain row joins the batch."""
-        self._running[row] = next(number for number, other in self._rows if other is row)
-        self._rows = [(number, other) for number, other in self._rows if other is not row]
-        heapify(self._rows)
+        waits = next(waits for waits in self._rows if waits[1] is row)
+        self._rows.remove(waits)
+        self._running[row] = waits[0]
 
     def back(self, row: Row) -> None:
         """A row has left the batch without an answer: it waits where it did."""
-        heappush(self._rows, (self._running.pop(row), row))
+        insort(self._rows, (self._running.pop(row), row))
 
     def leave(self, row: Row) -> None:
         """A row has left the batch for good."""
@@ -132,12 +131,12 @@ class Request:
         number = self._running.pop(row)
         warmer = [t for t in row.decoding.temperatures if t > row.temperature]
         if warmer and needs_another_try(hypothesis):
-            heappush(self._rows, (number, replace(row, temperature=warmer[0])))
+            insort(self._rows, (number, replace(row, temperature=warmer[0])))
             return
         self._heard.setdefault(number, []).append(hypothesis)
         if rest := rest_of(hypothesis):
             coldest = row.decoding.temperatures[0]
-            heappush(self._rows, (number, replace(row, window=rest, temperature=coldest)))
+            insort(self._rows, (number, replace(row, window=rest, temperature=coldest)))
         else:
             self._whole.add(number)
             self._tell()

@@ -43,7 +43,7 @@ class Suspects(Generic[T]):
     def crashed(self, at_work: Collection[T]) -> Verdict[T]:
         """The engine crashed with these in it. Suspects are only ever in it alone."""
         culprit = next((one for one in at_work if one in self._suspects), None)
-        if culprit is None or len(at_work) > 1:
+        if culprit is None:
             self._suspects |= dict.fromkeys(at_work)
             self._open = True
             return Verdict()

@@ -73,15 +73,13 @@ class Waiting:
         self._detections.clear()
 
     def add(self, request: Request, *, now_s: float) -> None:
-        if not self:
-            self._capacity.restore()
+        self._restore_when_empty()
         request.served_s = now_s
         self._requests[request] = None
         self._order.to_the_end(request)
 
     def ask(self, detection: Detection) -> None:
-        if not self:
-            self._capacity.restore()
+        self._restore_when_empty()
         self._detections.append(detection)
 
     def forget_abandoned(self) -> tuple[Row, ...]:
@@ -105,7 +103,7 @@ class Waiting:
         count = self._capacity.detecting(running=len(self._running))
         if self._suspects:
             able = [each for each in able if each in self._suspects]
-            count = 0 if self._running else 1
+            count = 1
         self._asked = tuple([each for each in able if each.model == able[0].model][:count])
         return self._asked
 
@@ -192,6 +190,10 @@ class Waiting:
         if verdict.culprit:
             self._fail(verdict.culprit, Poisoned())
         return verdict
+
+    def _restore_when_empty(self) -> None:
+        if not self:
+            self._capacity.restore()
 
     def _at_work(self) -> tuple[Suspect, ...]:
         return (*self._running, *self._asked)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from asr.actors.turns import Priority
 from tests.actors.fakes import TINY
 from tests.actors.line import Line, halfway, repetitive
 
@@ -46,14 +47,15 @@ def test_room_is_made_by_whoever_leaves(line: Line) -> None:
 
 
 def test_who_found_no_room_has_not_been_served(line: Line) -> None:
-    line.come("a", 2)
+    line.come("a")
+    line.join()
+    line.come("files", priority=Priority.BATCH)
+    line.now_s += 20  # too long for files
     line.come("b")
-    line.now_s += 20
-    assert line.join(room_for=1) == "a0"
-    line.come("c")
-    line.now_s += 1
+    assert line.join(room_for=0) == ""
     line.end()
-    assert line.join() == "b0 a30 c0"
+    line.now_s += 1
+    assert line.join(room_for=1) == "files0"
 
 
 # Memory has run out.
@@ -75,8 +77,9 @@ def test_half_as_many_try_again_in_the_same_order_until_nobody_is_left() -> None
         assert len(line.join().split()) <= 2
         line.end_all()
     assert caller.heard == [f"a{start_s}" for start_s in range(0, 270, 30)]
-    line.come("b", 8)
-    assert len(line.join().split()) == 8  # the house was empty: who comes now may be smaller
+    line.ask("b")  # nobody was there any more: who comes now may be smaller
+    line.come("c", 8)
+    assert (len(line.join().split()), line.detect()) == (8, "b0")
 
 
 def test_what_does_not_fit_even_alone_fails_and_the_others_go_on(line: Line) -> None:
@@ -200,6 +203,9 @@ def test_a_suspect_who_leaves_keeps_nobody_waiting(line: Line) -> None:
     leaver.abandoned = True
     line.forget()
     assert line.join() == "b0"
+    line.end()
+    line.come("c", 2)
+    assert line.join() == "c0 c30"
 
 
 def test_a_language_is_suspected_like_a_row_and_tried_before_the_rows(line: Line) -> None:
