@@ -171,6 +171,8 @@ def figures(
         yield "windows in the batch, mean", f"{gained['asr_batch_rows_sum'] / steps:.1f}"
     if tokens := gained.get("asr_tokens_total"):
         yield "text tokens a second", f"{tokens / taken_s:.0f}"
+    if worked_s := gained.get("asr_engine_busy_seconds_total"):
+        yield "engine at work, share of the time", f"{worked_s / taken_s:.0%}"
     yield from waits(gained)
     if busy:
         idle = sum(sample == 0 for sample in busy) / len(busy)
