@@ -47,6 +47,7 @@ class Batch:
         self._width = 0  # columns written so far
         self._unread: deque[Unread] = deque()
         self._news = 0  # tokens read and not told yet
+        self._stepping = False  # may a step be under way?
         # By slot, on the device:
         self._tokens = mx.array([], mx.int32)  # the last one that was said
         self._stamps = Stamps.fresh(vocabulary, 0)
@@ -83,7 +84,7 @@ class Batch:
         )
         self._have_columns(width)
         slots = self._free_slots(len(rows), slots_max)
-        mx.synchronize()  # a step under way holds the slots: they would be copied
+        self._wait_for_steps()
         self._slots.write(slots, cross, cache, end=self._width)
         lines = self._sit_down(rows, prompts, slots)
         self._say_first(slots, choice)
@@ -113,6 +114,12 @@ class Batch:
     def _present(self) -> list[Line]:
         return [line for line in self._lines if line is not None]
 
+    def _wait_for_steps(self) -> None:
+        """A step under way holds the slots' arrays: to write to them now would copy them all."""
+        if self._stepping:
+            mx.synchronize()
+            self._stepping = False
+
     def _sit_down(
         self, rows: Sequence[Row], prompts: Sequence[tuple[int, ...]], slots: Sequence[int]
     ) -> list[Line]:
@@ -140,7 +147,7 @@ class Batch:
         """What the device has to know of the lines; an empty slot is as a row that just began."""
         starts = [self._width if line is None else line.start for line in self._lines]
         self._starts = mx.array(starts, mx.int32)
-        self._ways = _ways([line and line.row for line in self._lines])
+        self._ways = _ways([None if line is None else line.row for line in self._lines])
 
     def _step(self) -> None:
         """The next token of every row, on its way: nothing is waited for."""
@@ -159,6 +166,7 @@ class Batch:
         self._tokens = mx.where(ended, self._vocabulary.eot, choice.tokens)
         self._stamps = self._stamps.after(self._tokens, self._vocabulary)
         self._width += 1
+        self._stepping = True
         lines = tuple((slot, line) for slot, line in enumerate(self._lines) if line is not None)
         self._unread.append(Unread(lines, Choice(self._tokens, choice.logprobs)))
         mx.async_eval(self._tokens, choice.logprobs, self._stamps)  # type: ignore[no-untyped-call]

@@ -69,15 +69,15 @@ def usable_memory(device: Device) -> int:
 
     told = {} if device == "cpu" else mx.device_info()
     sizes = [int(told[name]) for name in DEVICE_BYTES if name in told]
-    return int(SHARES[device] * (sizes[0] if sizes else _host_memory()))
+    return int(SHARES[device] * (sizes[0] if sizes else host_memory()))
 
 
-def _host_memory() -> int:
-    """What the machine has, or the container that this runs in."""
+def host_memory(limit: Path = CONTAINER_LIMIT) -> int:
+    """The bytes that the machine has, or the container that this runs in: its ``limit``."""
     pages: int = os.sysconf("SC_PHYS_PAGES")
     sizes = [pages * os.sysconf("SC_PAGE_SIZE")]
     with suppress(OSError, ValueError):  # no container, or one without a limit: "max"
-        sizes.append(int(CONTAINER_LIMIT.read_text()))
+        sizes.append(int(limit.read_text()))
     return min(sizes)
 
 

@@ -68,13 +68,13 @@ def encode(model: Whisper, mel: mx.array) -> mx.array:
 def cross_keys_values(model: Whisper, features: mx.array) -> list[KeysValues]:
     """What every decoder layer attends to in the audio: a pair of (B, H, 1500, D) a layer.
 
-    Laid out in memory as they are read: a transposed view would be copied again at every token
-    (measured on a CPU: 7.4 ms a layer and row instead of 0.5).
+    These are views, good for one reading: whoever reads them at every token keeps a copy that lies
+    in memory as it is read.
     """
     return [
         (
-            mx.contiguous(_heads(block.cross_attn, block.cross_attn.key(features))),
-            mx.contiguous(_heads(block.cross_attn, block.cross_attn.value(features))),
+            _heads(block.cross_attn, block.cross_attn.key(features)),
+            _heads(block.cross_attn, block.cross_attn.value(features)),
         )
         for block in model.decoder.blocks
     ]

@@ -44,7 +44,8 @@ class Slots:
     def row_bytes(self, columns: int) -> int:
         """What a row takes with so many columns of text."""
         width = self._frames + columns
-        return 2 * self._layers * self._heads * width * self._depth * self._dtype.size
+        numbers: int = 2 * self._layers * self._heads * width * self._depth
+        return numbers * self._dtype.size
 
     def resize(self, size: int, kept: Sequence[int]) -> None:
         """Have ``size`` slots: the rows of the ``kept`` ones come first, in that order.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import pytest
 from mlx_whisper.decoding import detect_language
 
+from asr.pipeline.batch import Batch
 from asr.pipeline.engine import EngineSettings, ModelFolder, Row
 from asr.pipeline.shelf import Shelf
 from asr.pipeline.types import Decoding
@@ -215,3 +218,82 @@ def test_a_cold_row_beside_warm_ones_stays_greedy(
     bench.join([asks["austen"]], temperature=1.0)
     bench.join([asks["jfk"]])
     assert bench.finish()["jfk"] == alone["jfk"]
+
+
+def test_as_many_rows_join_as_memory_has_room_for_and_one_at_least(
+    tiny: ModelFolder, shelved_tiny: Shelved, windows: dict[str, Window]
+) -> None:
+    row_bytes = Batch(shelved_tiny.model, shelved_tiny.vocabulary).row_bytes_max
+    rows = [Row(windows["jfk"], ENGLISH) for _ in range(4)]
+    for room, joined in ((3.5, 3), (0.5, 1)):
+        used = mx.get_active_memory() + shelved_tiny.bytes
+        bound_mb = math.ceil((used + room * row_bytes) / 1e6)
+        engine = WhisperEngine(EngineSettings(compute_type="float32", memory_max_mb=bound_mb))
+        assert engine.admit(tiny, rows) == joined
+        assert engine.admit(tiny, rows[joined:]) == 0
+        engine.drop(rows)
+        engine.unload(tiny.name)
+
+
+def test_after_a_reset_nothing_is_left_but_the_weights(
+    tiny: ModelFolder, windows: dict[str, Window]
+) -> None:
+    engine = WhisperEngine(EngineSettings(compute_type="float32"))
+    engine.load(tiny)
+    before = engine.memory().active
+    engine.admit(tiny, [Row(windows["jfk"], ENGLISH)])
+    engine.advance()
+    assert engine.memory().active > before + 10_000_000
+    engine.reset()
+    assert engine.memory().active < before + 1_000_000
+    assert "your country" in plain(heard(engine, tiny, windows["jfk"]))
+
+
+def test_who_joins_or_leaves_copies_nothing_of_the_others(
+    shelved_tiny: Shelved, asks: dict[str, Ask]
+) -> None:
+    bench = Bench(shelved_tiny)
+    for i in range(7):
+        bench.join([replace(asks["jfk"], name=f"jfk {i}")])
+    bench.advance(3)
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    bench.join([asks["austen"]])
+    bench.advance(1)
+    # Beside the eight slots of 20 MB there is once more the row that joins, and its prompt's work.
+    assert mx.get_peak_memory() - before < 3 * 20_000_000
+    bench.drop("austen")
+    bench.advance(1)
+    assert mx.get_active_memory() <= before + 1_000_000
+
+
+def test_rows_that_nobody_waits_for_free_their_memory(
+    shelved_tiny: Shelved, asks: dict[str, Ask]
+) -> None:
+    before = mx.get_active_memory()
+    bench = Bench(shelved_tiny)
+    bench.join(list(asks.values()))
+    bench.advance(2)
+    taken = mx.get_active_memory() - before
+    bench.drop("austen")
+    bench.drop("dashwood")
+    bench.advance(1)
+    assert mx.get_active_memory() - before < taken / 2
+    bench.drop("jfk")
+    bench.advance(1)
+    assert mx.get_active_memory() - before < 1_000_000
+
+
+def test_text_shows_while_it_grows(shelved_tiny: Shelved, asks: dict[str, Ask]) -> None:
+    bench = Bench(shelved_tiny)
+    bench.join([asks["jfk"]])
+    shown = []
+    while "jfk" not in bench.said:
+        shown.append(bench.growing("jfk"))
+        bench.advance(1)
+    assert all(late.startswith(early) for early, late in pairwise(shown))
+    assert shown[0] == ""
+    whole = "".join(piece.text for piece in bench.said["jfk"].hypothesis.pieces).strip()
+    assert whole.startswith(shown[-1])
+    assert len(whole) - len(shown[-1]) < 12

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from asr.pipeline.device import host_memory, memory_errors, usable_memory
+from asr.pipeline.errors import NotEnoughMemory
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[malloc] Unable to allocate 9000000000 bytes."),
+        RuntimeError("[metal::malloc] Attempting to allocate 9 bytes which is greater than 8"),
+        RuntimeError("[METAL] Command buffer execution failed: Insufficient Memory (00000008)"),
+    ],
+)
+def test_what_mlx_says_when_memory_runs_out_is_told_from_all_else(error: Exception) -> None:
+    with pytest.raises(NotEnoughMemory), memory_errors():
+        raise error
+
+
+def test_any_other_error_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors():
+        raise RuntimeError("[matmul] shapes do not match")
+
+
+def test_a_container_has_the_memory_that_it_was_given(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text("1000000\n")
+    assert host_memory(limit) == 1_000_000
+
+
+@pytest.mark.parametrize("text", ["max\n", "", "99999999999999999\n"])
+def test_a_limit_that_says_nothing_leaves_what_the_machine_has(tmp_path: Path, text: str) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(text)
+    assert host_memory(limit) == host_memory(tmp_path / "no such file") > 1 << 28
+
+
+def test_a_cpus_arrays_leave_half_of_the_memory_to_others() -> None:
+    assert usable_memory("cpu") == host_memory() // 2
