@@ -138,7 +138,7 @@ class Desk:
         if joining and self.waiting.running:
             self.metrics.batch(self.waiting.running)
         for row, text in grown:
-            self.waiting.grow(row, text)
+            self.waiting.grow(row, text, now_s=now_s)
         self._tell(said)
 
     def _tell(self, said: Said) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from asr.actors.turns import Priority
 from asr.pipeline.engine import Growing, ModelFolder, Row
 from asr.pipeline.errors import AsrError
-from asr.pipeline.fallback import needs_another_try
+from asr.pipeline.fallback import next_temperature
 from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
 from asr.pipeline.windows import rest_of
 
@@ -129,9 +129,9 @@ class Request:
         what is known early is held back.
         """
         number = self._running.pop(row)
-        warmer = [t for t in row.decoding.temperatures if t > row.temperature]
-        if warmer and needs_another_try(hypothesis):
-            insort(self._rows, (number, replace(row, temperature=warmer[0])))
+        warmer = next_temperature(row, hypothesis)
+        if warmer is not None:
+            insort(self._rows, (number, replace(row, temperature=warmer)))
             return
         self._heard.setdefault(number, []).append(hypothesis)
         if rest := rest_of(hypothesis):
@@ -148,17 +148,14 @@ class Request:
         """
         if now_s - self._shown_s < GROW_EVERY_S or not self.reply.read:
             return None
-        row = next((row for row, number in self._running.items() if number == self._head), None)
-        if row:
-            self._shown_s = now_s
-        return row
+        return next((row for row, number in self._running.items() if number == self._head), None)
 
-    def grow(self, text: str) -> None:
+    def grow(self, text: str, *, now_s: float) -> None:
         """Tell the text so far of the head window, with what was heard of it before this row."""
         before = (piece.text for part in self._heard.get(self._head, ()) for piece in part.pieces)
         text = "".join(before) + text
         if text != self._shown:
-            self._shown = text
+            self._shown, self._shown_s = text, now_s
             self.reply.send(Growing(self._windows[self._head], text))
 
     def _tell(self) -> None:

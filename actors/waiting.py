@@ -164,10 +164,10 @@ class Waiting:
         growing = [each for each in self._requests if each.grows]
         return tuple(row for each in growing if (row := each.growing(now_s=now_s)))
 
-    def grow(self, row: Row, text: str) -> None:
+    def grow(self, row: Row, text: str, *, now_s: float) -> None:
         """Tell the text so far of a row in the batch, if it is still wanted."""
         if place := self._running.get(row):
-            place.request.grow(text)
+            place.request.grow(text, now_s=now_s)
 
     # What went wrong.
 

@@ -9,7 +9,7 @@ def grow(line: Line, text: str, *, after_s: float = 1.0) -> list[str]:
     line.now_s += after_s
     rows = line.waiting.growing(now_s=line.now_s)
     for row in rows:
-        line.waiting.grow(row, text)
+        line.waiting.grow(row, text, now_s=line.now_s)
     return [name(row.window) for row in rows]
 
 
