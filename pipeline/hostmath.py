@@ -68,7 +68,8 @@ def _normal_below(x: NDArray[np.float32]) -> NDArray[np.float32]:
         beyond += coefficient
         beyond *= t
     beyond *= np.exp(-size * size) * np.float32(0.5)
-    return np.where(x < 0, beyond, 1 - beyond)
+    below: NDArray[np.float32] = np.where(x < 0, beyond, 1 - beyond)
+    return below
 
 
 def _seen(array: mx.array) -> NDArray[np.float32]:

@@ -45,7 +45,8 @@ class Slots:
         """What a row takes with so many columns of text."""
         width = self._frames + columns
         numbers: int = 2 * self._layers * self._heads * width * self._depth
-        return numbers * self._dtype.size
+        itemsize: int = self._dtype.size
+        return numbers * itemsize
 
     def resize(self, size: int, kept: Sequence[int]) -> None:
         """Have ``size`` slots: the rows of the ``kept`` ones come first, in that order.

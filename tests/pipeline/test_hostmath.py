@@ -21,14 +21,14 @@ def normal(*shape: int) -> mx.array:
 def test_attention_is_that_of_mlx(frames: int) -> None:
     queries, keys, values = (normal(2, 3, frames, 8) * size for size in (2, 2, 1))
     theirs = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=8**-0.5)
-    assert mx.allclose(hostmath.attend(queries, keys, values), theirs, rtol=0, atol=1e-5).item()
+    assert mx.allclose(hostmath.attend(queries, keys, values), theirs, rtol=0, atol=3e-5).item()
 
 
 def test_attention_reads_views_as_well_as_what_lies_in_a_row() -> None:
     x = normal(2, 300, 3, 8).transpose(0, 2, 1, 3)
     ours = hostmath.attend(x, x, x)
     theirs = mx.fast.scaled_dot_product_attention(x, x, x, scale=8**-0.5)
-    assert mx.allclose(ours, theirs, rtol=0, atol=1e-5).item()
+    assert mx.allclose(ours, theirs, rtol=0, atol=3e-5).item()
 
 
 def test_scores_that_no_exponential_could_hold_do_no_harm() -> None:
