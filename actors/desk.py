@@ -108,6 +108,7 @@ class Desk:
             if verdict.explained:
                 raise Explained(verdict.explained) from error
             raise
+        self._show()
 
     async def _detect(self) -> None:
         while asked := self.waiting.next_detections():
@@ -146,7 +147,6 @@ class Desk:
         self.meter.said(said.tokens)
         for row, hypothesis in said.finished:
             self.waiting.finish(row, hypothesis)
-        self._show()
 
     def _show(self) -> None:
         self.board.waiting, self.board.running = self.waiting.windows, self.waiting.running

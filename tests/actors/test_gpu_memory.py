@@ -53,6 +53,7 @@ async def test_what_does_not_fit_even_alone_is_told_and_the_next_one_is_served(
     thread.release()
     await wait_all_tasks_blocked()
     assert room.heard == {"a": "NotEnoughMemory", "b": "NotEnoughMemory"}
+    assert (room.gpu.board.waiting, room.gpu.board.running) == (0, 0)
     room.script.tears_at = 2
     await room.decode("c", 2)
     assert (room.heard["c"], room.script.made) == ("c0 c30", 1)
