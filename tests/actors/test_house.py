@@ -145,6 +145,7 @@ async def test_when_the_engine_is_hopeless_everybody_hears_so_and_nothing_hangs(
         with trio.fail_after(1):
             await house.wait_broken()
         assert house.broken() == "the gpu actor is down for good"
+        await wait_all_tasks_blocked()
         with trio.fail_after(0.1):
             await home.ask("e")
         assert home.heard == {"d": "Busy", **dict.fromkeys("abce", "EngineRestarted")}
