@@ -38,13 +38,13 @@ class Capacity:
         self._full = True
 
     def left(self) -> None:
-        """A row has left the batch, and with it what it took of the memory."""
+        """Rows have left the batch, and with them what they took of the memory."""
         self._full = False
 
     def halve(self, at_work: int) -> None:
         """So many at once were too much for the memory."""
         self._bound = max(1, at_work // 2)
-        self._full, self._tight = False, True
+        self._tight = True
 
     def restore(self) -> None:
         """Nobody is there any more: who comes now may be smaller."""

@@ -201,6 +201,7 @@ class Waiting:
     def _all_back(self) -> None:
         """Nobody is in the engine; who was, waits where it did."""
         self._back(tuple(self._running))
+        self._capacity.left()
         self._leaving.clear()
         self._asked = ()
 

@@ -58,6 +58,14 @@ def test_who_found_no_room_has_not_been_served(line: Line) -> None:
     assert line.join(room_for=1) == "files0"
 
 
+def test_room_is_made_when_all_rows_leave_at_once(line: Line) -> None:
+    line.come("a")
+    line.come("b")
+    assert line.join(room_for=1) == "a0"
+    line.run_out()  # which is the end of a
+    assert line.join() == "b0"
+
+
 # Memory has run out.
 
 
