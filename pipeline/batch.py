@@ -13,7 +13,7 @@ import mlx.core as mx
 
 from asr.pipeline.engine import Said
 from asr.pipeline.fallback import next_temperature
-from asr.pipeline.lines import Line, Unread
+from asr.pipeline.lines import Line, Unread, leaving
 from asr.pipeline.network import cross_keys_values, prefill, say, step
 from asr.pipeline.rules import Choice, Rules, Stamps, Ways
 from asr.pipeline.slots import BLOCK, Slots
@@ -34,14 +34,17 @@ class Batch:
 
     ``ahead`` says how many steps may be under way when the host reads a token: 1 keeps a GPU busy
     while Python prepares the next one. On a CPU it would only make copies of the keys and values,
-    which nobody may write to while a step reads them.
+    which nobody may write to while a step reads them. ``words_together``: as ``lines.leaving``.
     """
 
-    def __init__(self, model: Whisper, vocabulary: Vocabulary, *, ahead: int = 0) -> None:
+    def __init__(
+        self, model: Whisper, vocabulary: Vocabulary, *, ahead: int = 0, words_together: int = 1
+    ) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._rules = Rules.of(vocabulary)
         self._ahead = ahead
+        self._words_together = words_together
         self._slots = Slots(model)
         self._lines: list[Line | None] = []  # by slot
         self._width = 0  # columns written so far
@@ -177,22 +180,21 @@ class Batch:
             self._news += self._unread.popleft().read(eot=self._vocabulary.eot)
 
     def _leave(self) -> tuple[tuple[Row, Hypothesis], ...]:
-        """Take the rows that have ended out of the batch."""
-        ended = [(i, line) for i, line in enumerate(self._lines) if line and line.ended]
-        if not ended:
-            return ()
-        answers = [(line.row, self._hypothesis(line)) for _, line in ended]
+        """Take rows that have ended out of the batch."""
+        slots = leaving(self._lines, words_together=self._words_together)
+        lines = [line for slot in slots if (line := self._lines[slot])]
+        answers = [(line.row, self._hypothesis(line)) for line in lines]
         believed = [k for k, answer in enumerate(answers) if next_temperature(*answer) is None]
         worded = add_words(
             self._model,
             self._vocabulary,
             [answers[k] for k in believed],
-            at=[ended[k][0] for k in believed],
+            at=[slots[k] for k in believed],
             cross=self._slots.cross,
         )
         for k, answer in zip(believed, worded, strict=True):
             answers[k] = answer
-        self._stand_up([line for _, line in ended])
+        self._stand_up(lines)
         return tuple(answers)
 
     def _hypothesis(self, line: Line) -> Hypothesis:
@@ -202,6 +204,8 @@ class Batch:
 
     def _stand_up(self, lines: Sequence[Line]) -> None:
         """Empty the slots of lines; when nobody is left, all memory is freed at once."""
+        if not lines:
+            return
         gone = {id(line) for line in lines}
         self._lines = [None if line and id(line) in gone else line for line in self._lines]
         if not len(self):

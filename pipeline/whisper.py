@@ -33,19 +33,20 @@ NOTHING_SAID = Said(0, ())
 
 class Pace(NamedTuple):
     """How much a device does at once: rows in a batch, windows that are encoded and join together,
-    steps under way when the host reads a token; and the bytes of freed arrays that MLX may keep for
-    reuse."""
+    steps under way when the host reads a token, windows whose words are timed together; and the
+    bytes of freed arrays that MLX may keep for reuse."""
 
     rows_max: int
     together: int
     ahead: int
+    words_together: int
     cache_bytes: int
 
 
 # A CPU gains nothing from encoding windows together, and little from more rows than these: they
 # share the reading of the decoder's weights. A GPU needs as many as memory has room for.
-CPU_PACE = Pace(rows_max=4, together=1, ahead=0, cache_bytes=128 << 20)
-GPU_PACE = Pace(rows_max=128, together=16, ahead=1, cache_bytes=2 << 30)
+CPU_PACE = Pace(rows_max=4, together=1, ahead=0, words_together=1, cache_bytes=128 << 20)
+GPU_PACE = Pace(rows_max=128, together=16, ahead=1, words_together=8, cache_bytes=2 << 30)
 
 FEATURES_MAX = 64  # windows remembered: large-v3 has 4 MB of features for each in half precision
 
@@ -148,7 +149,12 @@ class WhisperEngine:
 
     def _batch_on(self, name: str, shelved: Shelved) -> Batch:
         if self._batch is None or self._batch_model != name:
-            self._batch = Batch(shelved.model, shelved.vocabulary, ahead=self._pace.ahead)
+            self._batch = Batch(
+                shelved.model,
+                shelved.vocabulary,
+                ahead=self._pace.ahead,
+                words_together=self._pace.words_together,
+            )
             self._batch_model = name
         return self._batch
 
