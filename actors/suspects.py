@@ -4,7 +4,7 @@ A row that crashes the engine takes every other row with it. So all that were in
 they go through the engine one at a time, and one that crashes it all by itself is the culprit.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,9 +36,6 @@ class Suspects(Generic[T]):
 
     def __contains__(self, one: object) -> bool:
         return one in self._suspects
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(tuple(self._suspects))
 
     def crashed(self, at_work: Collection[T]) -> Verdict[T]:
         """The engine crashed with these in it. Suspects are only ever in it alone."""
