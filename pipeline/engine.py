@@ -23,7 +23,9 @@ class EngineSettings:
         "COMPUTE_TYPE", "auto", "auto, float16, bfloat16, float32, or int8 (quantised on load)"
     )
     batch_size: int | None = setting(
-        "BATCH_SIZE", None, "windows decoded together; by default 2 on a CPU, 32 on a GPU"
+        "BATCH_SIZE",
+        None,
+        "windows decoded together, if memory has room; by default 8 on a CPU, 128 on a GPU",
     )
     models_max_mb: int = setting("ASR_MODELS_MAX_MB", 16_000, "weights kept in memory together")
     memory_max_mb: int | None = setting(

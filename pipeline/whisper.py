@@ -45,7 +45,7 @@ class Pace(NamedTuple):
 
 # A CPU gains nothing from encoding windows together, and little from more rows than these: they
 # share the reading of the decoder's weights. A GPU needs as many as memory has room for.
-CPU_PACE = Pace(rows_max=4, together=1, ahead=0, words_together=1, cache_bytes=128 << 20)
+CPU_PACE = Pace(rows_max=8, together=1, ahead=0, words_together=1, cache_bytes=128 << 20)
 GPU_PACE = Pace(rows_max=128, together=16, ahead=1, words_together=8, cache_bytes=2 << 30)
 
 FEATURES_MAX = 64  # windows remembered: large-v3 has 4 MB of features for each in half precision
