@@ -223,6 +223,7 @@ def answers(draw: st.DrawFn) -> Answer:
     logprob = draw(st.sampled_from((-0.3, -0.3, -1.0)) | st.floats(-2.0, 0.0))
     no_speech = draw(st.sampled_from((0.1, 0.6, math.nan)) | st.floats(0.0, 1.0))
     answer = Answer(tuple(said), logprob, no_speech)
+    # This is where we differ without meaning to: the test marked xfail below.
     assume(not (answer.compression_ratio > 2.4 and no_speech > 0.6 and logprob >= -1.0))
     return answer
 
