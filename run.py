@@ -127,13 +127,14 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.pipeline.vad import SpeechFinder
 
     log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
+    runs_on = machine(settings.engine)
     return open_house(
         settings.house,
         engine=partial(load_engine, settings.engine),
-        finder=SpeechFinder,
+        finder=partial(SpeechFinder, device=runs_on.device),
         models=model_store(settings),
         metrics=Metrics(),
-        machine=machine(settings.engine),
+        machine=runs_on,
         spool=settings.models.cache_dir / "spool",
     )
 

@@ -1,4 +1,4 @@
-"""Is a hypothesis worth believing? OpenAI's own tests and thresholds, as mlx_whisper has them."""
+"""Is a hypothesis worth believing? The tests and thresholds of OpenAI's ``transcribe()``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ def next_temperature(row: Row, hypothesis: Hypothesis) -> float | None:
 
 
 def needs_another_try(hypothesis: Hypothesis) -> bool:
-    """Repetitive or unsure, and not silence: to be decoded again at a higher temperature."""
+    """Repetitive or unsure, and not silence: to be decoded again at a higher temperature.
+
+    Silence is what is both probably no speech and unsure: mlx_whisper asks for the first only, and
+    so believes what is said again and again where the model doubts that anybody speaks.
+    """
     repetitive = hypothesis.compression_ratio > REPETITIVE_COMPRESSION_RATIO
     unsure = hypothesis.avg_logprob < UNSURE_AVG_LOGPROB
-    silent = hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
+    silent = unsure and hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
     return (repetitive or unsure) and not silent
 
 
