@@ -124,6 +124,7 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
+    from asr.pipeline.device import leave_thread
     from asr.pipeline.vad import SpeechFinder
 
     log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
@@ -136,6 +137,7 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
         metrics=Metrics(),
         machine=runs_on,
         spool=settings.models.cache_dir / "spool",
+        leave_thread=leave_thread,
     )
 
 

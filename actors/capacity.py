@@ -1,9 +1,9 @@
 """How many rows may be in the batch, and how many join at once. Pure: numbers only."""
 
-# Rows join a batch that is nearly full in groups of this share of it: each time that rows join,
-# their prompts have to be run, and every other row waits for that. An eighth keeps a batch at more
-# than nine tenths full on average, for one such stop where there would be rows_max / 8.
-REFILL_SHARE = 8
+# Prompts of rows that join have to be run, and every row in the batch waits for that: the more of
+# them there are, the more others come along. Between two such stops a batch takes a step for each
+# eight of its rows: of 64 rows with some 100 tokens, five end meanwhile.
+ROWS_A_STEP = 8
 
 # Languages that are detected together. More fill a GPU no better, and the batch waits meanwhile.
 DETECT_MAX = 16
@@ -17,20 +17,31 @@ class Capacity:
         self._bound = rows_max
         self._full = False  # memory had no room for more rows, and none has left since
         self._tight = False  # memory has run out: languages take places as rows do
+        self._steps = 0  # of the batch since rows last joined
 
     def free(self, *, running: int) -> int:
         """Places beside the rows that run now."""
         return 0 if self._full else max(0, self._bound - running)
 
+    def step(self) -> None:
+        """The batch takes a step."""
+        self._steps += 1
+
+    def may_stop(self, *, running: int) -> bool:
+        """Is it time that those who run wait for those who do not?"""
+        return self._steps >= running // ROWS_A_STEP
+
     def joining(self, waiting: int, *, running: int) -> int:
-        """How many of those that wait are to join those that run now."""
-        free = self.free(running=running)
-        group = max(1, self._bound // REFILL_SHARE)
-        worthwhile = not running or waiting <= free or free >= group
-        return min(waiting, free) if worthwhile else 0
+        """How many of those that wait join those that run now."""
+        count = min(waiting, self.free(running=running)) if self.may_stop(running=running) else 0
+        if count:
+            self._steps = 0
+        return count
 
     def detecting(self, *, running: int) -> int:
         """How many languages may be detected together beside the rows that run."""
+        if not self.may_stop(running=running):
+            return 0
         return min(DETECT_MAX, self._bound - running if self._tight else self._bound)
 
     def fill(self) -> None:

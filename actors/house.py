@@ -178,15 +178,17 @@ async def open_house(
     spool: Path,
     threads: Callable[[str], AbstractAsyncContextManager[InThread]] = open_thread,
     read: Read | None = None,
+    leave_thread: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[House]:
     """All actors at work for as long as the context lasts; leaving stops them.
 
-    ``engine`` and ``finder`` are made in the threads that will own them; ``spool`` is the folder
-    for uploads and samples. ``read`` is ffmpeg's part, unless given. Raises NoFfmpeg.
+    ``engine`` and ``finder`` are made in the threads that will own them, and ``leave_thread`` is
+    the last that the engine's does; ``spool`` is the folder for uploads and samples. ``read`` is
+    ffmpeg's part, unless given. Raises NoFfmpeg.
     """
     health = Health()
     async with (
-        threads("gpu") as gpu_thread,
+        _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
         threads("listener") as listener_thread,
         trio.open_nursery() as nursery,
     ):
@@ -214,6 +216,19 @@ async def open_house(
         _show(metrics, queue, receiver, gpu)
         yield House(settings, machine, metrics, models, queue, stations, health, nursery)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _left_at_the_end(
+    thread: AbstractAsyncContextManager[InThread], leave: Callable[[], None]
+) -> AsyncIterator[InThread]:
+    """A thread, and the last call that it gets."""
+    async with thread as in_thread:
+        try:
+            yield in_thread
+        finally:
+            with trio.CancelScope(shield=True):
+                await in_thread(leave)
 
 
 async def _run_queue(

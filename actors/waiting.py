@@ -122,6 +122,7 @@ class Waiting:
         if self._suspects:
             return () if self._running else self._next_suspect(now_s)
         running = len(self._running)
+        self._capacity.step()
         turn = self._order.next(now_s) if self._capacity.free(running=running) else None
         if turn is None or self.model not in (None, turn.model):
             return ()

@@ -63,6 +63,16 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 OUT_OF_MEMORY = ("Unable to allocate", "Attempting to allocate", "Insufficient Memory")
 
 
+def leave_thread() -> None:
+    """End what MLX has running for the calling thread, which does not use MLX again.
+
+    A stream of CUDA's has a thread of its own, and C++ aborts a process that ends beside one.
+    """
+    import mlx.core as mx
+
+    mx.clear_streams()
+
+
 def usable_memory(device: Device) -> int:
     """The bytes of arrays that this process may have on a device, all in all."""
     import mlx.core as mx

@@ -39,7 +39,8 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array) -> mx.array:
         mx.eval(weights)
         _exponentiate(_memory(weights), sums[at])
         found.append(weights @ values[at])
-        mx.async_eval(found[-1])  # while the next head's weights are prepared  # type: ignore[no-untyped-call]
+        # While the next head's weights are prepared:
+        mx.async_eval(found[-1])  # type: ignore[no-untyped-call]
     return mx.stack(found).reshape(queries.shape) / mx.array(sums)
 
 

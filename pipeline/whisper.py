@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import mlx.core as mx
-import numpy as np
-from mlx_whisper.audio import N_SAMPLES, log_mel_spectrogram
 
 from asr.pipeline.batch import Batch
 from asr.pipeline.device import memory_errors, pick_compute_type, pick_device, usable_memory
 from asr.pipeline.engine import EngineSettings, LoadedModel, Memory, ModelFolder, Row, Said
 from asr.pipeline.host import floats, ints
+from asr.pipeline.mel import log_mel
 from asr.pipeline.network import encode
 from asr.pipeline.shelf import Shelf, Shelved
 from asr.pipeline.types import Detected, Window
@@ -178,7 +177,7 @@ class WhisperEngine:
         new = [window for window in dict.fromkeys(windows) if window not in found]
         for i in range(0, len(new), self._pace.together):
             part = new[i : i + self._pace.together]
-            mel = mx.stack([log_mel(window, shelved.model.dims.n_mels) for window in part])
+            mel = log_mel(part, shelved.model.dims.n_mels)
             encoded = encode(shelved.model, mel.astype(shelved.dtype))
             mx.eval(encoded)
             for window, features in zip(part, encoded, strict=True):
@@ -225,9 +224,3 @@ def _languages(shelved: Shelved, features: mx.array) -> tuple[Detected, ...]:
         Detected(codes[i], probability)
         for i, probability in zip(ints(best), floats(sure), strict=True)
     )
-
-
-def log_mel(window: Window, mels: int) -> mx.array:
-    """The log-mel spectrogram of a window, padded with silence to 30 s: (3000, mels)."""
-    samples = window.audio.read(window.start_s, window.end_s)[:N_SAMPLES]
-    return log_mel_spectrogram(np.pad(samples, (0, N_SAMPLES - len(samples))), n_mels=mels)

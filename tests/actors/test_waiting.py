@@ -114,22 +114,25 @@ def test_of_several_who_waited_too_long_the_longest_goes_first() -> None:
     assert line.join() == "a0"
 
 
-@pytest.mark.parametrize(
-    ("wait", "ended", "joins"),
-    [
-        (3, 1, 0),  # an eighth of 16 is 2
-        (3, 2, 2),
-        (1, 1, 1),  # nobody else waits, so nobody would come along later
-        (2, 2, 2),
-    ],
-)
-def test_rows_join_a_batch_that_is_nearly_full_in_groups(wait: int, ended: int, joins: int) -> None:
-    line = Line(rows_max=16)
-    line.come("a", 16 + wait)
-    assert len(line.join().split()) == 16
-    for _ in range(ended):
-        line.end()
-    assert len(line.join().split()) == joins
+@pytest.mark.parametrize(("rows", "steps"), [(4, 1), (8, 1), (32, 4), (128, 16)])
+def test_the_more_rows_run_the_more_steps_they_take_before_they_stop_for_others(
+    rows: int, steps: int
+) -> None:
+    line = Line(rows_max=rows + 2)
+    line.come("a", rows)
+    line.join()
+    for late in ("b", "c"):
+        line.come(late, 1)
+        assert [line.join() for _ in range(steps)] == [""] * (steps - 1) + [f"{late}0"]
+
+
+def test_whoever_comes_to_an_empty_batch_need_not_wait() -> None:
+    line = Line(rows_max=128)
+    line.come("a", 64)
+    line.join()
+    line.end_all()
+    line.come("b", 1)
+    assert line.join() == "b0"
 
 
 def test_those_who_want_another_model_make_no_group() -> None:

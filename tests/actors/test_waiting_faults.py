@@ -87,7 +87,7 @@ def test_half_as_many_try_again_in_the_same_order_until_nobody_is_left() -> None
     assert caller.heard == [f"a{start_s}" for start_s in range(0, 270, 30)]
     line.ask("b")  # nobody was there any more: who comes now may be smaller
     line.come("c", 8)
-    assert (len(line.join().split()), line.detect()) == (8, "b0")
+    assert (line.detect(), len(line.join().split())) == ("b0", 8)
 
 
 def test_what_does_not_fit_even_alone_fails_and_the_others_go_on(line: Line) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
+from asr.pipeline.mel import log_mel
 from asr.pipeline.network import encode
-from asr.pipeline.whisper import log_mel
 from tests.real.rows import Ask
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Ears:
         """A sound, ready to be decoded by a model."""
         key = (id(shelved.model), sound)
         if key not in self._heard:
-            mel = log_mel(self._windows[sound], shelved.model.dims.n_mels)
-            self._heard[key] = encode(shelved.model, mel[None].astype(shelved.dtype))[0]
+            mel = log_mel([self._windows[sound]], shelved.model.dims.n_mels)
+            self._heard[key] = encode(shelved.model, mel.astype(shelved.dtype))[0]
             mx.eval(self._heard[key])
         return Ask(name or sound, self._windows[sound], self._heard[key], decoding)

@@ -18,10 +18,10 @@ from mlx_whisper.tokenizer import get_tokenizer
 
 from asr.pipeline.batch import Batch
 from asr.pipeline.engine import Row
+from asr.pipeline.mel import log_mel
 from asr.pipeline.network import cross_keys_values, encode
 from asr.pipeline.timing import Alignment, Text, add_words, align
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Window, Word
-from asr.pipeline.whisper import log_mel
 from tests.real import sounds
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Ear:
 
 
 def ear(shelved: Shelved, windows: Sequence[Window]) -> Ear:
-    mels = {window: log_mel(window, shelved.model.dims.n_mels) for window in windows}
+    mels = {window: log_mel([window], shelved.model.dims.n_mels)[0] for window in windows}
     features = {window: encode(shelved.model, mel[None])[0] for window, mel in mels.items()}
     return Ear(shelved, mels, features)
 
