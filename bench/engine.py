@@ -84,7 +84,7 @@ def batched(model: Whisper, dtype: mx.Dtype, rows: int, tokens: int) -> tuple[fl
         mx.eval(features[-1])
     encoded = time.perf_counter()
     vocabulary = replace(Vocabulary.of(model), context=2 * tokens)  # a row ends after half of it
-    batch = Batch(model, vocabulary, ahead=pace.ahead)
+    batch = Batch(model, vocabulary, habits=pace.habits)
     window = Window(NOWHERE, 0.0, WINDOW_S)
     for part in features:
         joining = [Row(window, Decoding("en", temperatures=(0.0,))) for _ in range(part.shape[0])]

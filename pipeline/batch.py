@@ -1,13 +1,12 @@
 """A batch of rows being decoded by one model: rows join it and leave it between token steps.
 
-Keys and values of the text said so far lie in columns; a step writes one column for every row. The
-host reads a token when the step after it is already under way, where that pays (``ahead``).
+Keys and values of the text said so far lie in columns; a step writes one column for every row.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import mlx.core as mx
 
@@ -29,33 +28,44 @@ if TYPE_CHECKING:
     from asr.pipeline.vocabulary import Vocabulary
 
 
-class Batch:
-    """Rows on one model. Used by one thread.
+class Habits(NamedTuple):
+    """What pays on a device. The defaults are a CPU's."""
 
-    ``ahead`` says how many steps may be under way when the host reads a token: 1 keeps a GPU busy
-    while Python prepares the next one. On a CPU it would only make copies of the keys and values,
-    which nobody may write to while a step reads them. ``words_together``: as ``lines.leaving``.
-    """
+    # Steps that may be under way when the host reads a token: 1 keeps a GPU busy while Python
+    # prepares the next. A CPU would only copy the keys and values that a step is reading.
+    ahead: int = 0
+    # Rows whose words are timed in one pass: see ``lines.leaving``.
+    words_together: int = 1
+    # Steps that half of the slots stay empty before they go. To a GPU an empty slot is next to
+    # nothing, and to move all others much; a CPU works as long on an empty one as on a full one.
+    linger: int = 0
+
+
+CPU_HABITS = Habits()
+
+
+class Batch:
+    """Rows on one model. Used by one thread."""
 
     def __init__(
-        self, model: Whisper, vocabulary: Vocabulary, *, ahead: int = 0, words_together: int = 1
+        self, model: Whisper, vocabulary: Vocabulary, *, habits: Habits = CPU_HABITS
     ) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._rules = Rules.of(vocabulary)
-        self._ahead = ahead
-        self._words_together = words_together
+        self._habits = habits
         self._slots = Slots(model)
         self._lines: list[Line | None] = []  # by slot
         self._width = 0  # columns written so far
         self._unread: deque[Unread] = deque()
         self._news = 0  # tokens read and not told yet
         self._stepping = False  # may a step be under way?
+        self._roomy = 0  # steps for which half of the slots have been empty
         # By slot, on the device:
         self._tokens = mx.array([], mx.int32)  # the last one that was said
         self._stamps = Stamps.fresh(vocabulary, 0)
         self._starts = mx.array([], mx.int32)
-        self._ways = _ways([])
+        self._ways = Ways.of([])
 
     def __len__(self) -> int:
         return sum(line is not None for line in self._lines)
@@ -81,7 +91,7 @@ class Batch:
         lengths = mx.array([len(prompt) for prompt in prompts])
         padded = mx.array([[0] * (width - len(prompt)) + [*prompt] for prompt in prompts])
         states, cache = prefill(self._model, padded, lengths, cross)
-        ways = _ways(rows)
+        ways = Ways.of(rows)
         choice = self._rules.choose_first(
             say(self._model, states[:, -1]), ways, sample=_any_warm(rows)
         )
@@ -91,7 +101,7 @@ class Batch:
         self._slots.write(slots, cross, cache, end=self._width)
         lines = self._sit_down(rows, prompts, slots)
         self._say_first(slots, choice)
-        silence = self._no_speech(states, [_transcript_start(p, self._vocabulary) for p in prompts])
+        silence = self._no_speech(states, [self._vocabulary.sot_from_end(p) for p in prompts])
         self._unread.append(Unread(tuple(enumerate(lines)), choice, silence))
         mx.async_eval(choice, silence, self._slots.cross, self._slots.cache)  # type: ignore[no-untyped-call]
 
@@ -100,7 +110,7 @@ class Batch:
         self._close_ranks()
         if len(self):
             self._step()
-        self._read(self._ahead)
+        self._read(self._habits.ahead)
         news, self._news = self._news, 0
         return Said(news, self._leave())
 
@@ -150,7 +160,7 @@ class Batch:
         """What the device has to know of the lines; an empty slot is as a row that just began."""
         starts = [self._width if line is None else line.start for line in self._lines]
         self._starts = mx.array(starts, mx.int32)
-        self._ways = _ways([None if line is None else line.row for line in self._lines])
+        self._ways = Ways.of([None if line is None else line.row for line in self._lines])
 
     def _step(self) -> None:
         """The next token of every row, on its way: nothing is waited for."""
@@ -181,7 +191,7 @@ class Batch:
 
     def _leave(self) -> tuple[tuple[Row, Hypothesis], ...]:
         """Take rows that have ended out of the batch."""
-        slots = leaving(self._lines, words_together=self._words_together)
+        slots = leaving(self._lines, words_together=self._habits.words_together)
         lines = [line for slot in slots if (line := self._lines[slot])]
         answers = [(line.row, self._hypothesis(line)) for line in lines]
         believed = [k for k, answer in enumerate(answers) if next_temperature(*answer) is None]
@@ -221,13 +231,15 @@ class Batch:
         return [i for i, line in enumerate(self._lines) if line is None][:count]
 
     def _close_ranks(self) -> None:
-        """When half of the slots are empty, there are only as many as the rows need.
+        """When half of the slots stay empty, there are only as many as the rows need.
 
         Only now, before a step, so that whoever joins takes the empty ones first.
         """
         size = _power_of_two(len(self))
-        if size < len(self._lines):
-            self._resize(size, [i for i, line in enumerate(self._lines) if line is not None][:size])
+        self._roomy = self._roomy + 1 if size < len(self._lines) else 0
+        if self._roomy > self._habits.linger:
+            self._resize(size, [i for i, line in enumerate(self._lines) if line is not None])
+            self._roomy = 0
 
     def _resize(self, size: int, kept: Sequence[int]) -> None:
         """Have so many slots; lines, and what the device knows of them, move with their slots.
@@ -276,18 +288,6 @@ class Batch:
         there = states[rows, states.shape[1] - mx.array([*starts])]
         logits = say(self._model, there).astype(mx.float32)
         return mx.softmax(logits, axis=-1)[:, self._vocabulary.tokenizer.no_speech]
-
-
-def _transcript_start(prompt: Sequence[int], vocabulary: Vocabulary) -> int:
-    """How far from the prompt's end the transcript starts."""
-    return len(prompt) - prompt.index(vocabulary.tokenizer.sot)
-
-
-def _ways(rows: Sequence[Row | None]) -> Ways:
-    return Ways(
-        mx.array([row is None or row.decoding.timestamps for row in rows], mx.bool_),
-        mx.array([0.0 if row is None else row.temperature for row in rows], mx.float32),
-    )
 
 
 def _power_of_two(rows: int) -> int:

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import mlx.core as mx
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.pipeline.engine import Row
     from asr.pipeline.vocabulary import Vocabulary
 
 FIRST_STAMP_MAX = 50  # a window's first timestamp lies within its first second: 50 x 20 ms
@@ -43,6 +46,14 @@ class Ways(NamedTuple):
 
     timed: mx.array  # does it say timestamps?
     temperatures: mx.array
+
+    @classmethod
+    def of(cls, rows: Sequence[Row | None]) -> Ways:
+        """``None`` is a slot that is empty."""
+        return cls(
+            mx.array([row is None or row.decoding.timestamps for row in rows], mx.bool_),
+            mx.array([0.0 if row is None else row.temperature for row in rows], mx.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True)

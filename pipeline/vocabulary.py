@@ -80,6 +80,10 @@ class Vocabulary:
         """
         return (*self._previous_text(decoding.prompt), *self._start(decoding))
 
+    def sot_from_end(self, prompt: Sequence[int]) -> int:
+        """How far from a prompt's end the transcript starts."""
+        return len(prompt) - prompt.index(self.tokenizer.sot)
+
     def _start(self, decoding: Decoding) -> tuple[int, ...]:
         tokenizer = self.tokenizer
         if not self.multilingual:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import mlx.core as mx
 
-from asr.pipeline.batch import Batch
+from asr.pipeline.batch import CPU_HABITS, Batch, Habits
 from asr.pipeline.device import memory_errors, pick_compute_type, pick_device, usable_memory
 from asr.pipeline.engine import EngineSettings, LoadedModel, Memory, ModelFolder, Row, Said
 from asr.pipeline.host import floats, ints
@@ -31,21 +31,22 @@ NOTHING_SAID = Said(0, ())
 
 
 class Pace(NamedTuple):
-    """How much a device does at once: rows in a batch, windows that are encoded and join together,
-    steps under way when the host reads a token, windows whose words are timed together; and the
-    bytes of freed arrays that MLX may keep for reuse."""
+    """How much a device does at once: rows in a batch, windows encoded and joining together."""
 
     rows_max: int
     together: int
-    ahead: int
-    words_together: int
-    cache_bytes: int
+    habits: Habits
 
 
 # A CPU gains nothing from encoding windows together, and little from more rows than these: they
 # share the reading of the decoder's weights. A GPU needs as many as memory has room for.
-CPU_PACE = Pace(rows_max=8, together=1, ahead=0, words_together=1, cache_bytes=128 << 20)
-GPU_PACE = Pace(rows_max=128, together=16, ahead=1, words_together=8, cache_bytes=2 << 30)
+CPU_PACE = Pace(rows_max=8, together=1, habits=CPU_HABITS)
+GPU_PACE = Pace(rows_max=128, together=16, habits=Habits(ahead=1, words_together=8, linger=8))
+
+# Bytes of freed arrays that MLX keeps for reuse: a GPU stands still while memory is allocated, so
+# there it is a share of what may be used; on a CPU others need it more.
+CPU_CACHE = 128 << 20
+GPU_CACHE_SHARE = 8
 
 FEATURES_MAX = 64  # windows remembered: large-v3 has 4 MB of features for each in half precision
 
@@ -57,10 +58,10 @@ class WhisperEngine:
         device = pick_device(settings.device)
         mx.set_default_device(mx.cpu if device == "cpu" else mx.gpu)
         self._pace = CPU_PACE if device == "cpu" else GPU_PACE
-        mx.set_cache_limit(self._pace.cache_bytes)
         self._rows_max = settings.batch_size or self._pace.rows_max
         given = settings.memory_max_mb
         self._memory_max = given * MEGABYTE if given else usable_memory(device)
+        mx.set_cache_limit(CPU_CACHE if device == "cpu" else self._memory_max // GPU_CACHE_SHARE)
         self._workspace = 0  # bytes: what a join has needed at most beside what it left
         self._shelf = Shelf(
             pick_compute_type(settings.compute_type, device), settings.models_max_mb * MEGABYTE
@@ -148,12 +149,7 @@ class WhisperEngine:
 
     def _batch_on(self, name: str, shelved: Shelved) -> Batch:
         if self._batch is None or self._batch_model != name:
-            self._batch = Batch(
-                shelved.model,
-                shelved.vocabulary,
-                ahead=self._pace.ahead,
-                words_together=self._pace.words_together,
-            )
+            self._batch = Batch(shelved.model, shelved.vocabulary, habits=self._pace.habits)
             self._batch_model = name
         return self._batch
 

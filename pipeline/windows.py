@@ -6,7 +6,7 @@ from asr.pipeline.audio import SAMPLE_RATE, Audio
 from asr.pipeline.fallback import is_silence
 from asr.pipeline.types import Hypothesis, Span, Window
 
-REST_S = 0.5  # less than this is neither progress nor worth another look
+REST_S = 0.5  # less than this is not worth another look, and no look goes on by less
 
 
 def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = 30.0) -> tuple[Window, ...]:
@@ -27,14 +27,15 @@ def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = 30.0) -> tupl
 def rest_of(hypothesis: Hypothesis) -> Window | None:
     """The part of the window that the model left unheard, to be decoded next; None if it is small.
 
-    None also when the model hardly moved on, or heard silence: looking again would show the same.
+    None also when the model heard silence: looking again would show the same. OpenAI's reference
+    goes on by as little as the model did, and may never come to an end; here a window has at most
+    60 looks.
     """
     if is_silence(hypothesis):
         return None
-    window, heard_until_s = hypothesis.window, hypothesis.heard_until_s
-    moved = heard_until_s - window.start_s > REST_S
-    left = window.end_s - heard_until_s > REST_S
-    return Window(window.audio, heard_until_s, window.end_s) if moved and left else None
+    window = hypothesis.window
+    start_s = max(hypothesis.heard_until_s, window.start_s + REST_S)
+    return Window(window.audio, start_s, window.end_s) if window.end_s - start_s > REST_S else None
 
 
 def _pieces(audio: Audio, spans: Iterable[Span], *, longest_s: float) -> Iterator[Span]:

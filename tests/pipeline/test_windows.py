@@ -96,8 +96,9 @@ def test_windows_are_whispermlxs_merged_chunks(spans: list[Span]) -> None:
         (29.5, None),  # 0.5 s are not worth another look
         (30.0, None),
         (31.0, None),  # the model's clock runs on into the padding
-        (10.5, None),  # it would only say the same again
         (10.6, (10.6, 30.0)),
+        (10.4, (10.5, 30.0)),  # it has hardly moved on: what follows is not lost, nor for ever
+        (10.0, (10.5, 30.0)),
     ],
 )
 def test_what_a_window_leaves_unheard_is_decoded_next(

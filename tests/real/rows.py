@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
-from asr.pipeline.batch import Batch
+from asr.pipeline.batch import Batch, Habits
 from asr.pipeline.engine import Row
 from asr.pipeline.vocabulary import Vocabulary
 
@@ -55,7 +55,9 @@ class Bench:
         self._scribe = Scribe(
             words.tokenizer, words.multilingual, words.languages, context or words.context
         )
-        self._batch = Batch(shelved.model, self._scribe, ahead=ahead)
+        self._batch = Batch(
+            shelved.model, self._scribe, habits=Habits(ahead=ahead, linger=3 * ahead)
+        )
         self._rows: dict[str, Row] = {}
         self.said: dict[str, Said] = {}
 
