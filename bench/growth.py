@@ -10,7 +10,7 @@ left out by ``--minutes ""`` or ``--clients ""``. Settings come from the environ
 service; GPU_CONCURRENCY in particular says how many clients are worked on at once.
 
 Memory is that of the process: what is resident when warm, and the most since then (macOS counts the
-most since the start). MLX's peak is array memory, weights included: on a CPU it is part of the
+most since the start). MLX's peak, since the start, is that of its arrays: on a CPU it is part of the
 process's, on an NVIDIA GPU it is the GPU's.
 """
 
@@ -129,7 +129,6 @@ def measure(case: Case) -> Cost:
 
     async def run() -> Cost:
         async with open_the_house(Settings.from_environ(environ(case))) as house:
-            import mlx.core as mx  # now that the house has chosen its linear algebra
 
             async def hear(client: str) -> None:
                 transcript = await house.transcribe(case.file, Options(), client=client)
@@ -138,7 +137,6 @@ def measure(case: Case) -> Cost:
             await house.transcribe(WARM_UP, Options())
             warm_mb = resident_mb()
             reset_peak()
-            mx.reset_peak_memory()
             began = time.perf_counter()
             async with trio.open_nursery() as nursery:
                 for number in range(case.clients):
@@ -148,7 +146,7 @@ def measure(case: Case) -> Cost:
                 words=sum(words),
                 warm_mb=warm_mb,
                 peak_mb=peak_mb(),
-                arrays_peak_mb=mx.get_peak_memory() / MEGABYTE,
+                arrays_peak_mb=house.stations.gpu.board.memory.peak / MEGABYTE,
                 machine=f"{house.device} in {house.compute_type}",
             )
 

@@ -122,7 +122,8 @@ class Batch:
     def drop(self, rows: Sequence[Row]) -> None:
         """Forget rows that nobody waits for any more."""
         gone = {id(row) for row in rows}
-        self._stand_up([line for line in self._present() if id(line.row) in gone])
+        if lines := [line for line in self._present() if id(line.row) in gone]:
+            self._stand_up(lines)
 
     def _present(self) -> list[Line]:
         return [line for line in self._lines if line is not None]
@@ -149,12 +150,7 @@ class Batch:
         at = mx.array([*slots])
         first = Stamps.fresh(self._vocabulary, len(slots)).after(choice.tokens, self._vocabulary)
         self._tokens = mx.put_along_axis(self._tokens, at, choice.tokens, axis=0)
-        self._stamps = Stamps(
-            *(
-                mx.put_along_axis(whole, at, part, axis=0)
-                for whole, part in zip(self._stamps, first, strict=True)
-            )
-        )
+        self._stamps = self._stamps.put(at, first)
 
     def _tell_lines(self) -> None:
         """What the device has to know of the lines; an empty slot is as a row that just began."""
@@ -192,6 +188,8 @@ class Batch:
     def _leave(self) -> tuple[tuple[Row, Hypothesis], ...]:
         """Take rows that have ended out of the batch."""
         slots = leaving(self._lines, words_together=self._habits.words_together)
+        if not slots:
+            return ()
         lines = [line for slot in slots if (line := self._lines[slot])]
         answers = [(line.row, self._hypothesis(line)) for line in lines]
         believed = [k for k, answer in enumerate(answers) if next_temperature(*answer) is None]
@@ -214,8 +212,6 @@ class Batch:
 
     def _stand_up(self, lines: Sequence[Line]) -> None:
         """Empty the slots of lines; when nobody is left, all memory is freed at once."""
-        if not lines:
-            return
         gone = {id(line) for line in lines}
         self._lines = [None if line and id(line) in gone else line for line in self._lines]
         if not len(self):
@@ -255,12 +251,7 @@ class Batch:
         if kept:
             rows = mx.array([*kept])
             end = mx.concatenate([self._tokens[rows], end])
-            fresh = Stamps(
-                *(
-                    mx.concatenate([whole[rows], part])
-                    for whole, part in zip(self._stamps, fresh, strict=True)
-                )
-            )
+            fresh = self._stamps.followed(rows, fresh)
         self._tokens, self._stamps = end, fresh
         self._tell_lines()
 

@@ -35,6 +35,16 @@ class Stamps(NamedTuple):
         true = mx.ones(rows, mx.bool_)
         return cls(true, true, mx.full(rows, vocabulary.stamp_first - 1, mx.int32))
 
+    def put(self, at: mx.array, part: Stamps) -> Stamps:
+        """The same with other rows in some places."""
+        pairs = zip(self, part, strict=True)
+        return Stamps(*(mx.put_along_axis(whole, at, new, axis=0) for whole, new in pairs))
+
+    def followed(self, kept: mx.array, more: Stamps) -> Stamps:
+        """Some of the rows, and others after them."""
+        pairs = zip(self, more, strict=True)
+        return Stamps(*(mx.concatenate([whole[kept], new]) for whole, new in pairs))
+
     def after(self, tokens: mx.array, vocabulary: Vocabulary) -> Stamps:
         """The state once ``tokens`` (B,) were said."""
         stamped = tokens >= vocabulary.stamp_first
