@@ -10,8 +10,8 @@ left out by ``--minutes ""`` or ``--clients ""``. Settings come from the environ
 service; GPU_CONCURRENCY in particular says how many clients are worked on at once.
 
 Memory is that of the process: what is resident when warm, and the most since then (macOS counts the
-most since the start). MLX's peak, since the start, is that of its arrays: on a CPU it is part of the
-process's, on an NVIDIA GPU it is the GPU's.
+most since the start). MLX's peak is that of its arrays since the start: on a CPU part of the
+process's, on an NVIDIA GPU the GPU's.
 """
 
 import argparse
