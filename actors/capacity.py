@@ -5,6 +5,9 @@
 # eight of its rows: of 64 rows with some 100 tokens, five end meanwhile.
 ROWS_A_STEP = 8
 
+# How often a bound that memory has set has to be filled and emptied before it grows by a row.
+RECOVER_AFTER = 10
+
 # Languages that are detected together. More fill a GPU no better, and the batch waits meanwhile.
 DETECT_MAX = 16
 
@@ -18,6 +21,7 @@ class Capacity:
         self._full = False  # memory had no room for more rows, and none has left since
         self._tight = False  # memory has run out: languages take places as rows do
         self._steps = 0  # of the batch since rows last joined
+        self._done = 0  # rows that ended within the bound, since it last changed
 
     def free(self, *, running: int) -> int:
         """Places beside the rows that run now."""
@@ -27,20 +31,19 @@ class Capacity:
         """The batch takes a step."""
         self._steps += 1
 
-    def may_stop(self, *, running: int) -> bool:
-        """Is it time that those who run wait for those who do not?"""
-        return self._steps >= running // ROWS_A_STEP
-
     def joining(self, waiting: int, *, running: int) -> int:
         """How many of those that wait join those that run now."""
-        count = min(waiting, self.free(running=running)) if self.may_stop(running=running) else 0
+        due = self._steps >= running // ROWS_A_STEP
+        count = min(waiting, self.free(running=running)) if due else 0
         if count:
             self._steps = 0
         return count
 
     def detecting(self, *, running: int) -> int:
         """How many languages may be detected together beside the rows that run."""
-        if not self.may_stop(running=running):
+        if (
+            self._steps + 1 < running // ROWS_A_STEP
+        ):  # rows that join are asked after this turn's step
             return 0
         return min(DETECT_MAX, self._bound - running if self._tight else self._bound)
 
@@ -49,13 +52,19 @@ class Capacity:
         self._full = True
 
     def left(self) -> None:
-        """Rows have left the batch, and with them what they took of the memory."""
+        """Rows have left the batch, and with them what they took of the memory.
+
+        When many have, one more than the bound may be tried: what was short of memory may be gone.
+        """
         self._full = False
+        self._done += 1
+        if self._done >= RECOVER_AFTER * self._bound:
+            self._bound, self._done = min(self._rows_max, self._bound + 1), 0
 
     def halve(self, at_work: int) -> None:
         """So many at once were too much for the memory."""
         self._bound = max(1, at_work // 2)
-        self._tight = True
+        self._tight, self._done = True, 0
 
     def restore(self) -> None:
         """Nobody is there any more: who comes now may be smaller."""

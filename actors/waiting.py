@@ -101,8 +101,8 @@ class Waiting:
             return ()
         able = self._detections
         count = self._capacity.detecting(running=len(self._running))
-        if self._suspects:
-            able = [each for each in able if each in self._suspects]
+        if self._suspects:  # one at a time, and alone
+            able = [each for each in able if each in self._suspects and not self._running]
             count = 1
         self._asked = tuple([each for each in able if each.model == able[0].model][:count])
         return self._asked

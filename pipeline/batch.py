@@ -78,7 +78,7 @@ class Batch:
     @property
     def row_bytes_max(self) -> int:
         """What a row may come to take."""
-        return self._slots.row_bytes(self._vocabulary.context)
+        return self._slots.row_bytes(self._vocabulary.context + 2 * BLOCK)  # columns lie in blocks
 
     def join(self, rows: Sequence[Row], features: mx.array, *, slots_max: int) -> None:
         """Run the prompts of new rows and let them say their first token. Features (B, 1500, S).
@@ -232,7 +232,7 @@ class Batch:
         Only now, before a step, so that whoever joins takes the empty ones first.
         """
         size = _power_of_two(len(self))
-        self._roomy = self._roomy + 1 if size < len(self._lines) else 0
+        self._roomy = self._roomy + 1 if 2 * size <= len(self._lines) else 0
         if self._roomy > self._habits.linger:
             self._resize(size, [i for i, line in enumerate(self._lines) if line is not None])
             self._roomy = 0
@@ -240,7 +240,7 @@ class Batch:
     def _resize(self, size: int, kept: Sequence[int]) -> None:
         """Have so many slots; lines, and what the device knows of them, move with their slots.
 
-        What is unread is read first: the places in it would not be right any more.
+        What is unread is read first, so that no step holds the arrays that move.
         """
         self._read(0)
         self._slots.resize(size, kept)

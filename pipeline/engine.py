@@ -63,7 +63,7 @@ class Row:
 class Said(NamedTuple):
     """What a turn of the batch brought."""
 
-    tokens: int  # text tokens that all rows said together
+    tokens: int  # that all rows said together, timestamps and ends included
     finished: tuple[tuple[Row, Hypothesis], ...]  # rows that reached their end, and have left
 
 

@@ -18,6 +18,7 @@ from mlx.utils import tree_flatten, tree_map, tree_unflatten
 from mlx_whisper.whisper import ModelDimensions, Whisper
 
 from asr.pipeline.checkpoint import find_weights
+from asr.pipeline.device import memory_errors
 from asr.pipeline.engine import LoadedModel, ModelFolder
 from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.vocabulary import Vocabulary
@@ -93,10 +94,13 @@ def precision(compute_type: ComputeType) -> mx.Dtype:
 def load_whisper(folder: ModelFolder, compute_type: ComputeType) -> Whisper:
     """A Whisper module with the folder's weights, in the precision asked for.
 
+    Raises ModelUnavailable, or NotEnoughMemory.
+
     Checkpoints that are quantised already stay as they are; ``int8`` quantises the others.
     """
     try:
-        return _load(folder, compute_type)
+        with memory_errors():
+            return _load(folder, compute_type)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelUnavailable(
             f"The model {folder.name!r} cannot be read from its files"

@@ -111,7 +111,8 @@ class Vocabulary:
         """The end of the prompt, as if it had been said before: half of the context less one."""
         if prompt is None or not prompt.strip():
             return ()
-        tokens = self.tokenizer.encode(" " + prompt.strip())
+        # What looks like a special token is text like any other: clients write what they like.
+        tokens = self.tokenizer.encode(" " + prompt.strip(), disallowed_special=())
         return (self.tokenizer.sot_prev, *tokens[-(self.context // 2 - 1) :])
 
     def hypothesis(
@@ -150,7 +151,7 @@ class Vocabulary:
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, which may end in the middle of a character: that is left out."""
-        return self._text(tokens).rstrip("\N{REPLACEMENT CHARACTER}").strip()
+        return self._text(tokens).rstrip("\N{REPLACEMENT CHARACTER}")
 
     def _text(self, tokens: Sequence[int]) -> str:
         return self.tokenizer.decode([token for token in tokens if token < self.eot])

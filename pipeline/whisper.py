@@ -74,7 +74,7 @@ class WhisperEngine:
     def load(self, model: ModelFolder) -> None:
         """Make the model resident."""
         with memory_errors():
-            self._shelf.take(model)
+            self._take(model)
 
     def unload(self, name: str) -> None:
         """Free a model's weights and everything computed with them, unless rows are on it."""
@@ -91,7 +91,7 @@ class WhisperEngine:
     def detect(self, model: ModelFolder, windows: Sequence[Window]) -> tuple[Detected, ...]:
         """The most probable language of each window, among those that the model knows."""
         with memory_errors():
-            shelved = self._shelf.take(model)
+            shelved = self._take(model)
             if not shelved.vocabulary.multilingual:
                 return (Detected("en", 1.0),) * len(windows)
             features = self._encoded(model.name, shelved, windows)
@@ -105,12 +105,12 @@ class WhisperEngine:
     def check(self, model: ModelFolder, decoding: Decoding) -> None:
         """Raise InvalidRequest for what the model cannot do; loads it if need be."""
         with memory_errors():
-            self._shelf.take(model).vocabulary.prompt(decoding)
+            self._take(model).vocabulary.prompt(decoding)
 
     def admit(self, model: ModelFolder, rows: Sequence[Row]) -> int:
         """Encode windows and let as many of their rows join as memory has room for."""
         with memory_errors(), self._measured():
-            shelved = self._shelf.take(model)
+            shelved = self._take(model)
             batch = self._batch_on(model.name, shelved)
             fit = self._rows_that_fit(batch)
             joining = rows[: max(fit - len(batch), 0 if len(batch) else 1)]
@@ -146,6 +146,12 @@ class WhisperEngine:
         """The state of MLX's memory, in bytes."""
         self._peak = max(self._peak, mx.get_peak_memory())
         return Memory(mx.get_active_memory(), mx.get_cache_memory(), self._peak)
+
+    def _take(self, model: ModelFolder) -> Shelved:
+        """The model, loaded if need be; an empty batch must not keep another one from going."""
+        if not self._batch and self._batch_model != model.name:
+            self._batch = None
+        return self._shelf.take(model)
 
     def _batch_on(self, name: str, shelved: Shelved) -> Batch:
         if self._batch is None or self._batch_model != name:

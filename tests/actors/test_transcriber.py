@@ -186,9 +186,7 @@ async def test_what_the_model_left_of_a_window_is_heard_again_until_nothing_is_l
 
 
 @pytest.mark.parametrize(("moves_s", "looks"), [(0.0, 59), (0.75, 40), (20.0, 2)])
-async def test_each_look_moves_on_by_half_a_second_at_least(
-    walk: Walk, moves_s: float, looks: int
-) -> None:
+async def test_each_look_moves_on_by_half_a_second(walk: Walk, moves_s: float, looks: int) -> None:
     walk.decoder.seconds["speech.mp3"] = 30.0
     walk.script.says = lambda row: said(
         row, until_s=min(row.window.start_s + moves_s, row.window.end_s)

@@ -126,6 +126,17 @@ def test_the_more_rows_run_the_more_steps_they_take_before_they_stop_for_others(
         assert [line.join() for _ in range(steps)] == [""] * (steps - 1) + [f"{late}0"]
 
 
+def test_languages_are_told_when_the_batch_stops_for_rows_before_those_join() -> None:
+    line = Line(rows_max=66)
+    line.come("a", 64)
+    line.join()
+    for late in ("b", "c"):
+        line.come(late, 1)
+        line.ask(f"{late}?")
+        turns = [(line.detect(), line.join()) for _ in range(8)]
+        assert turns == [("", "")] * 7 + [(f"{late}?0", f"{late}0")]
+
+
 def test_whoever_comes_to_an_empty_batch_need_not_wait() -> None:
     line = Line(rows_max=128)
     line.come("a", 64)

@@ -262,3 +262,32 @@ def test_culprit_after_culprit_and_nothing_done_in_between_is_the_engines_fault(
         line.join()
         line.end()
     assert poison() == explained
+
+
+def test_a_suspected_language_is_not_detected_beside_a_suspected_row() -> None:
+    line = Line(rows_max=4)
+    row = line.come("a", 1)
+    line.join()
+    line.ask("b")
+    guilty = line.ask("c")
+    assert line.detecting() == "b0 c0"
+    line.crash(4)
+    assert (line.detect(), line.join()) == ("b0", "a0")
+    assert line.detecting() == ""  # or a0 would be blamed for what c0 does
+    line.end()
+    assert line.detecting() == "c0"
+    line.crash(4)
+    assert (row.heard, guilty.heard) == (["a0"], ["Poisoned"])
+
+
+def test_a_bound_that_memory_has_set_grows_again_while_all_goes_well() -> None:
+    line = Line(rows_max=4)
+    line.come("a", 200)
+    line.join()
+    line.run_out()
+    joined = []
+    while line.waiting:
+        joined.append(len(line.join().split()))
+        line.end_all()
+    assert joined[0] == 2
+    assert max(joined) == 4
