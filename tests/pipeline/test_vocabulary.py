@@ -12,7 +12,7 @@ def test_what_looks_like_a_special_token_in_a_prompt_is_text(prompt: str) -> Non
     tokens = MULTILINGUAL.prompt(Decoding("en", prompt=prompt))
     tokenizer = MULTILINGUAL.tokenizer
     assert tokens[0] == tokenizer.sot_prev
-    assert tokenizer.decode(tokens[1:-3]) == f" {prompt}"
+    assert tokenizer.decode([*tokens[1:-3]]) == f" {prompt}"
     assert all(token < MULTILINGUAL.eot for token in tokens[1:-3])
     assert MULTILINGUAL.sot_from_end(tokens) == 3
 
