@@ -114,12 +114,12 @@ class WhisperEngine:
             batch = self._batch_on(model.name, shelved)
             fit = self._rows_that_fit(batch)
             joining = rows[: max(fit - len(batch), 0 if len(batch) else 1)]
-            windows = [row.window for row in joining]
-            features = self._encoded(model.name, shelved, windows) if joining else None
-            for i in range(0, len(joining), self._pace.together):
-                part = slice(i, i + self._pace.together)
-                assert features is not None
-                batch.join(joining[part], features[part], slots_max=fit)
+            if joining:
+                windows = [row.window for row in joining]
+                features = self._encoded(model.name, shelved, windows)
+                for i in range(0, len(joining), self._pace.together):
+                    part = slice(i, i + self._pace.together)
+                    batch.join(joining[part], features[part], slots_max=fit)
             return len(joining)
 
     def advance(self) -> Said:
@@ -180,7 +180,8 @@ class WhisperEngine:
         for i in range(0, len(new), self._pace.together):
             part = new[i : i + self._pace.together]
             mel = log_mel(part, shelved.model.dims.n_mels)
-            encoded = encode(shelved.model, mel.astype(shelved.dtype))
+            # Each in a buffer of its own: a slice that is remembered would keep all the others.
+            encoded = [each * 1 for each in encode(shelved.model, mel.astype(shelved.dtype))]
             mx.eval(encoded)
             for window, features in zip(part, encoded, strict=True):
                 found[window] = features

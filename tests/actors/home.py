@@ -65,6 +65,10 @@ class Home:
         self.metrics = Metrics()
         self.heard: dict[str, str] = {}
         self.folder = folder
+        self.left = 0  # how often the engine's thread has made its last call
+
+    def leave(self) -> None:
+        self.left += 1
 
     @property
     def gpu(self) -> FakeThread:
@@ -85,6 +89,7 @@ class Home:
             spool=self.folder / "spool",
             threads=self.threads,
             read=self.decoder,
+            leave_thread=self.leave,
         ) as self.house:
             # The librarian's errands run in lent threads, which no clock that jumps may see.
             await self.house.stations.librarian.fetch("base")
