@@ -207,8 +207,8 @@ def ours(script: Script) -> Outcome:
 
 @st.composite
 def answers(draw: st.DrawFn) -> Answer:
-    """What Whisper may say by its rules on timestamps, however sure of it."""
-    gaps = draw(st.lists(st.integers(1, 300), min_size=1, max_size=8))
+    """What Whisper may say by its rules on timestamps, in looks of half a second and more."""
+    gaps = [draw(st.integers(26, 325)), *draw(st.lists(st.integers(1, 300), max_size=7))]
     stamps = [stamp for stamp in accumulate(gaps) if stamp <= 1500]
     if len(stamps) <= 2:  # no more than one sentence
         stamps = [0, *stamps[1:]] if draw(st.booleans()) else []
@@ -239,7 +239,7 @@ def test_whatever_the_model_says_we_try_show_and_move_on_as_the_reference(script
     we, they = ours(script), theirs(script)
     assert we.tried == they.tried[: len(we.tried)]
     for after, _ in they.tried[len(we.tried) :][:1]:
-        assert after - we.looks[-1] <= CRUMB or script.frames - after <= CRUMB
+        assert script.frames - after <= CRUMB
     assert we.shown == [
         segment._replace(end=min(segment.end, script.frames))
         for segment in they.shown
