@@ -32,15 +32,8 @@ from asr.pipeline.types import Decoding, Window  # noqa: E402
 from asr.pipeline.vocabulary import Vocabulary  # noqa: E402
 from asr.pipeline.whisper import CPU_PACE, GPU_PACE  # noqa: E402
 from bench.machine import describe  # noqa: E402
+from bench.shapes import SHAPES  # noqa: E402
 
-# n_mels, vocabulary, state, heads, encoder layers, decoder layers: OpenAI's published models.
-SHAPES = {
-    "tiny": (80, 51865, 384, 6, 4, 4),
-    "base": (80, 51865, 512, 8, 6, 6),
-    "small": (80, 51865, 768, 12, 12, 12),
-    "large-v3": (128, 51866, 1280, 20, 32, 32),
-    "turbo": (128, 51866, 1280, 20, 32, 4),
-}
 WINDOW_S = 30.0
 NOWHERE = Audio(Path(), 0)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mlx_whisper.whisper import Whisper
 
@@ -90,12 +90,8 @@ class Slots:
             left = max(0, by)
             return mx.pad(array, [(0, 0), (0, 0), (left, columns - left - array.shape[2]), (0, 0)])
 
-        self._change_cache(move)
+        self.cache = [(move(keys), move(values)) for keys, values in self.cache]
         self.columns = columns
-
-    def _change_cache(self, change: Callable[[mx.array], mx.array]) -> None:
-        for layer, (keys, values) in enumerate(self.cache):
-            self.cache[layer] = change(keys), change(values)
 
     def _pair(self, width: int, size: int) -> KeysValues:
         shape = (size, self._heads, width, self._depth)

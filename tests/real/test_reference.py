@@ -7,24 +7,20 @@ models have to know silence by themselves. Nothing is drawn by lot: every text i
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 import trio
 
-from asr.actors.house import HouseSettings, Machine, open_house
-from asr.actors.metrics import Metrics
 from asr.pipeline.assemble import assemble
 from asr.pipeline.audio import SAMPLE_RATE, open_samples
-from asr.pipeline.engine import EngineSettings, ModelFolder
 from asr.pipeline.fallback import UNSURE_AVG_LOGPROB
 from asr.pipeline.types import Decoding, Options, Transcript
 from asr.pipeline.vocabulary import STAMP_S
-from asr.pipeline.whisper import WhisperEngine
 from tests.actors.fakes import FakeFinder
 from tests.real import sounds
+from tests.real.house import open_real_house
 from tests.real.reference import Heard, Question, ask
 
 if TYPE_CHECKING:
@@ -32,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.actors.house import House
+    from asr.pipeline.engine import ModelFolder
     from asr.pipeline.models import ModelStore
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
@@ -105,14 +102,8 @@ def answers(
 
     async def work() -> None:
         async with (
-            open_house(
-                HouseSettings(),
-                engine=partial(WhisperEngine, EngineSettings(compute_type="float32")),
-                finder=FakeFinder,
-                models=store,
-                metrics=Metrics(),
-                machine=Machine("cpu", "float32"),
-                spool=tmp_path_factory.mktemp("spool"),
+            open_real_house(
+                store, finder=FakeFinder, spool=tmp_path_factory.mktemp("spool")
             ) as house,
             trio.open_nursery() as nursery,
         ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,10 @@ import jiwer
 import pytest
 import trio
 
-from asr.actors.house import HouseSettings, Machine, open_house
-from asr.actors.metrics import Metrics
-from asr.pipeline.engine import EngineSettings
 from asr.pipeline.types import Options, Transcript
 from asr.pipeline.vad import SpeechFinder
-from asr.pipeline.whisper import WhisperEngine
 from tests.real import sounds
+from tests.real.house import open_real_house
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,14 +52,8 @@ def transcripts(
 
     async def work() -> None:
         async with (
-            open_house(
-                HouseSettings(),
-                engine=partial(WhisperEngine, EngineSettings(compute_type="float32")),
-                finder=SpeechFinder,
-                models=store,
-                metrics=Metrics(),
-                machine=Machine("cpu", "float32"),
-                spool=tmp_path_factory.mktemp("spool"),
+            open_real_house(
+                store, finder=SpeechFinder, spool=tmp_path_factory.mktemp("spool")
             ) as house,
             trio.open_nursery() as nursery,
         ):

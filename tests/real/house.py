@@ -1,0 +1,34 @@
+"""The whole house on real weights, in this process."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from asr.actors.house import House, HouseSettings, Machine, open_house
+from asr.actors.metrics import Metrics
+from asr.pipeline.engine import EngineSettings
+from asr.pipeline.whisper import WhisperEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from asr.actors.listener import Finder
+    from asr.pipeline.models import ModelStore
+
+
+def open_real_house(
+    store: ModelStore, *, finder: Callable[[], Finder], spool: Path
+) -> AbstractAsyncContextManager[House]:
+    """In float32 on the CPU, with what finds speech."""
+    return open_house(
+        HouseSettings(),
+        engine=partial(WhisperEngine, EngineSettings(compute_type="float32")),
+        finder=finder,
+        models=store,
+        metrics=Metrics(),
+        machine=Machine("cpu", "float32"),
+        spool=spool,
+    )
