@@ -8,8 +8,8 @@ otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from asr.pipeline.audio import Audio
@@ -45,7 +45,8 @@ class Window:
 class Decoding:
     """How a window is to be decoded: ``language`` is a Whisper code, ``prompt`` goes before it.
 
-    ``words`` asks for the times of words, too. Without ``timestamps`` a window is one piece.
+    ``words`` asks for the times of words, too, ``spelled`` for the bytes of each token. Without
+    ``timestamps`` a window is one piece.
     """
 
     language: str
@@ -54,6 +55,7 @@ class Decoding:
     temperatures: tuple[float, ...] = TEMPERATURES
     words: bool = False
     timestamps: bool = True
+    spelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class Piece:
     """A run of text between two timestamp tokens. ``text`` keeps its leading space.
 
     The ``words``, if they were asked for, join to the text. ``logprobs`` has the log-probability of
-    each of the ``tokens`` among those that were allowed in its place.
+    each of the ``tokens`` among those that were allowed in its place. ``spelled``, if asked for, has
+    the bytes of each: none for a timestamp.
     """
 
     start_s: float
@@ -89,6 +92,17 @@ class Piece:
     tokens: tuple[int, ...]
     words: tuple[Word, ...] = ()
     logprobs: tuple[float, ...] = ()
+    spelled: tuple[bytes, ...] = ()
+
+
+class Token(NamedTuple):
+    """A token of the text, and the logarithm of its probability.
+
+    A letter may be spread over several tokens: only all of them together are sure to be UTF-8.
+    """
+
+    bytes: bytes
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,10 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A line of the transcript, with the measures of the window that it came from."""
+    """A line of the transcript, with the measures of the window that it came from.
+
+    ``said`` are the tokens of its text, if their log-probabilities were asked for.
+    """
 
     start_s: float
     end_s: float
@@ -123,6 +140,7 @@ class Segment:
     compression_ratio: float
     words: tuple[Word, ...] = ()
     speaker: str | None = None
+    said: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +159,20 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSpeaker:
+    """A voice that the client knows: its name, and a few seconds of it in a file of any format."""
+
+    name: str
+    clip: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """What a client asked for, already checked. ``model`` None means the operator's default."""
+    """What a client asked for, already checked. ``model`` None means the operator's default.
+
+    ``audio_track`` counts the tracks of a film from 1; None takes the first that is marked as the
+    default one, else the first.
+    """
 
     model: str | None = None
     language: str | None = None
@@ -155,11 +185,20 @@ class Options:
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
+    embeddings: bool = False
+    known_speakers: tuple[KnownSpeaker, ...] = ()
+    logprobs: bool = False
+    audio_track: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request is: seconds of audio done, of how many in all."""
+    """How far a request is: seconds of audio done, of how many in all, and what is news.
+
+    ``segments`` are those that have become known since the last time. All of them together are the
+    transcript's own, but for what is found out at the end: who spoke.
+    """
 
     done_s: float
     total_s: float
+    segments: tuple[Segment, ...] = ()
