@@ -82,8 +82,8 @@ class Piece:
     """A run of text between two timestamp tokens. ``text`` keeps its leading space.
 
     The ``words``, if they were asked for, join to the text. ``logprobs`` has the log-probability of
-    each of the ``tokens`` among those that were allowed in its place. ``spelled``, if asked for, has
-    the bytes of each: none for a timestamp.
+    each of the ``tokens`` among those that were allowed in its place. ``spelled``, if asked for,
+    has the bytes of each: none for a timestamp.
     """
 
     start_s: float
