@@ -1,28 +1,52 @@
 """Decoding by ffmpeg, as a child process that never outlives the request it works for."""
 
+from __future__ import annotations
+
 import importlib
 import logging
+import math
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
-from asr.pipeline.audio import Audio, ffmpeg_argv, open_samples
+from asr.pipeline.audio import (
+    Audio,
+    Track,
+    Wanted,
+    choose,
+    ffmpeg_argv,
+    look_argv,
+    open_samples,
+    track_of,
+)
 from asr.pipeline.errors import StorageFull, TooLarge, UnreadableAudio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-# What ffmpeg says first is what matters; of a damaged file it may say a line for each frame.
+# Of a damaged file ffmpeg may say a line for each frame.
 WORDS_BYTES_MAX = 4096
 
 # ffmpeg decodes hours in seconds: one that has written nothing for so long will not write more.
 STALL_S = 60.0
 
 LOOK_EVERY_S = 1.0
+
+# ffmpeg itself opens no file of more streams than this, and prints no line of ours that is longer.
+STREAMS_MAX = 1000
+LINE_BYTES_MAX = 1000
+
+WHOLE = Wanted()
+
+# What samples without a container are, in the terms of files that have one.
+SAMPLES = Track(0, default=True, known=True)
 
 
 class NoFfmpeg(Exception):
@@ -47,27 +71,59 @@ def nothing() -> None:
 async def decode(
     source: Path,
     target: Path,
+    wanted: Wanted = WHOLE,
     *,
     ffmpeg: str,
     seconds_max: float,
-    raw: bool = False,
     check: Callable[[], None] = nothing,
     stall_s: float = STALL_S,
 ) -> Audio:
     """The sound of ``source`` as samples in ``target``.
 
     ``check`` is called every second, and what it raises ends the work: the disk is the caller's.
-    Raises UnreadableAudio, TooLarge past ``seconds_max``, and StorageFull.
+    Raises UnreadableAudio, InvalidRequest for a track that is not there, TooLarge past
+    ``seconds_max`` unless only the first seconds are wanted, and StorageFull.
     """
+    growth = _Growth(target, stall_s)
+    stream = await _look(source, wanted, growth, ffmpeg=ffmpeg, check=check)
     # One second more than is allowed, so that too long can be told from just long enough.
-    argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=seconds_max + 1, raw=raw)
-    async with _child(argv) as process:
-        words = await _watch(process, _Growth(target, stall_s), check)
-        status = await process.wait()
+    first_s = math.inf if wanted.first_s is None else wanted.first_s
+    longest_s = min(seconds_max + 1, first_s)
+    argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=longest_s, raw=wanted.raw, stream=stream)
+    words = Words()
+    status = await _run(argv, growth, check, words)
     if status != 0:
-        log.info("ffmpeg ended with %s: %s", status, words)
-        raise _refusal(source, words)
+        raise _refusal(source, status, words)
     return _checked(open_samples(target), seconds_max)
+
+
+async def _look(
+    source: Path, wanted: Wanted, growth: _Growth, *, ffmpeg: str, check: Callable[[], None]
+) -> str:
+    """Which stream of the file to take, in ffmpeg's words.
+
+    ffmpeg's own choice would be the track of the most channels: in films, often a commentary or
+    another language. Newer versions can be asked for the default track, older ones cannot.
+    """
+    if wanted.raw:
+        return str(choose([SAMPLES], wanted.audio_track).stream)
+    account = Account()
+    status = await _run(look_argv(ffmpeg, source), growth, check, account)
+    if account.tracks:
+        tracks = [account.tracks[stream] for stream in sorted(account.tracks)]
+        return str(choose(tracks, wanted.audio_track).stream)
+    if account.opened:
+        raise UnreadableAudio("the file has no audio track")
+    raise _refusal(source, status, account.words)
+
+
+async def _run(
+    argv: list[str], growth: _Growth, check: Callable[[], None], listener: Words | Account
+) -> int:
+    """The exit status of a child that was heard to its end."""
+    async with _child(argv) as process:
+        await _watch(process, growth, check, listener)
+        return await process.wait()
 
 
 @asynccontextmanager
@@ -108,33 +164,73 @@ class _Growth:
             raise UnreadableAudio("the decoder made no progress with this file")
 
 
-async def _watch(process: trio.Process, growth: _Growth, check: Callable[[], None]) -> str:
-    """Read what the child says until it ends, and keep the beginning; look after it meanwhile."""
+@dataclass(slots=True)
+class Words:
+    """The beginning of what was said: that is what matters."""
+
+    said: bytearray = field(default_factory=bytearray)
+
+    def hear(self, chunk: bytes | bytearray) -> None:
+        self.said += chunk[: WORDS_BYTES_MAX - len(self.said)]
+
+    def __str__(self) -> str:
+        return self.said.decode(errors="replace")
+
+
+@dataclass(slots=True)
+class Account:
+    """The audio tracks among all that ffmpeg says of a file, by the numbers of their streams.
+
+    Its titles and chapters may be long and stand before them: they are dropped as they come.
+    """
+
+    words: Words = field(default_factory=Words)
+    tracks: dict[int, Track] = field(default_factory=dict)
+    opened: bool = False
+    _line: bytes = b""
+
+    def hear(self, chunk: bytes | bytearray) -> None:
+        self.words.hear(chunk)
+        *lines, rest = (self._line + chunk).split(b"\n")
+        for line in lines:
+            self._note(line.decode(errors="replace"))
+        self._line = rest[:LINE_BYTES_MAX]
+
+    def _note(self, line: str) -> None:
+        self.opened = self.opened or line.startswith("Input #0")
+        track = track_of(line)
+        if track is not None and len(self.tracks) < STREAMS_MAX:
+            self.tracks.setdefault(track.stream, track)  # a stream of two programs is told twice
+
+
+async def _watch(
+    process: trio.Process, growth: _Growth, check: Callable[[], None], listener: Words | Account
+) -> None:
+    """Hear what the child says until it ends; look after it meanwhile."""
     assert process.stderr is not None
-    words = bytearray()
     look_at = trio.current_time()
     while True:
         heard: bytes | bytearray | None = None
         with trio.move_on_at(look_at):
             heard = await process.stderr.receive_some(WORDS_BYTES_MAX)
         if heard == b"":
-            return words.decode(errors="replace")
+            return
         if heard is not None:
-            words += heard[: WORDS_BYTES_MAX - len(words)]
+            listener.hear(heard)
         if trio.current_time() >= look_at:
             growth.check()
             check()
             look_at = trio.current_time() + LOOK_EVERY_S
 
 
-def _refusal(source: Path, words: str) -> Exception:
+def _refusal(source: Path, status: int, words: Words) -> Exception:
     """What to tell the client; ffmpeg's own words hold paths, and are for the log."""
-    if "No space left on device" in words or "Disk quota exceeded" in words:
+    said = str(words)
+    log.info("ffmpeg ended with %s: %s", status, said)
+    if "No space left on device" in said or "Disk quota exceeded" in said:
         return StorageFull()
     if source.stat().st_size == 0:
         return UnreadableAudio("the file is empty")
-    if "matches no streams" in words:
-        return UnreadableAudio("the file has no audio track")
     return UnreadableAudio("the file is damaged or of no known audio format")
 
 

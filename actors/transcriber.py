@@ -11,6 +11,7 @@ import trio
 
 from asr.actors.turns import Priority
 from asr.pipeline.assemble import assemble
+from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import (
     TEMPERATURES,
@@ -43,7 +44,7 @@ class Read(Protocol):
     """Decodes a file into samples in another one; ``check`` may end that by what it raises."""
 
     async def __call__(
-        self, source: Path, target: Path, *, raw: bool, check: Callable[[], None]
+        self, source: Path, target: Path, wanted: Wanted, *, check: Callable[[], None]
     ) -> Audio: ...
 
 
@@ -98,7 +99,8 @@ async def transcribe(
 
 async def _read(source: Path, target: Path, *, raw: bool, stations: Stations) -> Audio:
     """The file's samples, on disk."""
-    audio = await stations.read(source, target, raw=raw, check=stations.receiver.check_room)
+    wanted = Wanted(raw=raw)
+    audio = await stations.read(source, target, wanted, check=stations.receiver.check_room)
     stations.metrics.audio(audio.duration_s, _size(source))
     return audio
 

@@ -4,11 +4,15 @@ The decoded samples stay in a file: 16 kHz, mono, signed 16 bit. What reads them
 it needs, so an hour of audio costs no memory. This room starts no process: it only says which.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asr.pipeline.errors import InvalidRequest
 
 SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 2
@@ -20,6 +24,32 @@ DEMUXERS = (
     "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,mpegvideo,nut,oga,ogg,opus,"
     "rm,tak,tta,voc,w64,wav,wv,xwma"
 )
+
+# A line of what ffmpeg prints of its input; versions differ in how far it stands to the right.
+STREAM = re.compile(r" {2,8}Stream #0:(?P<stream>\d+)(?:\D.*?)?: Audio: (?P<codec>\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a file is to be read, and what of it.
+
+    ``raw`` says that it is 16 kHz mono s16le already, without a container. ``audio_track`` counts
+    its audio tracks from 1; None takes the first that is marked as a default one, else the first.
+    ``first_s`` is enough of it, in seconds; None wants all.
+    """
+
+    raw: bool = False
+    audio_track: int | None = None
+    first_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """An audio track: its place among all streams of the file, from 0, and what is said of it."""
+
+    stream: int
+    default: bool
+    known: bool  # whether ffmpeg knows its codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +81,62 @@ def open_samples(path: Path) -> Audio:
     return Audio(path, path.stat().st_size // SAMPLE_BYTES)
 
 
+def track_of(line: str) -> Track | None:
+    """The audio track that a line of ffmpeg's account of a file is about, if it is about one."""
+    found = STREAM.match(line)
+    if found is None:
+        return None
+    return Track(int(found["stream"]), "(default)" in line, found["codec"] != "none")
+
+
+def choose(tracks: Sequence[Track], number: int | None) -> Track:
+    """The track that a client wants of a file that has at least one; see ``Wanted``.
+
+    Tracks of a codec that ffmpeg does not know are taken only if nothing else is left, or by their
+    number. Raises InvalidRequest.
+    """
+    if number is None:
+        usable = [track for track in tracks if track.known] or tracks
+        return next((track for track in usable if track.default), usable[0])
+    if 1 <= number <= len(tracks):
+        return tracks[number - 1]
+    there = "one audio track" if len(tracks) == 1 else f"{len(tracks)} audio tracks"
+    raise InvalidRequest(f"audio_track cannot be {number}: there is {there}", param="audio_track")
+
+
+def look_argv(ffmpeg: str, source: Path) -> list[str]:
+    """The command that says on stderr which streams there are, and then fails: it has no output."""
+    return [*_ffmpeg(ffmpeg, says="info"), *_opened(source)]
+
+
 def ffmpeg_argv(
-    ffmpeg: str, source: Path, target: Path, *, seconds_max: float, raw: bool = False
+    ffmpeg: str,
+    source: Path,
+    target: Path,
+    *,
+    seconds_max: float,
+    raw: bool = False,
+    stream: str = "a:0",
 ) -> list[str]:
     """The command that decodes ``source`` into ``target``, at most ``seconds_max`` of it.
 
-    ``raw`` says that the source is 16 kHz mono s16le already, without a container. Only plain files
-    of known containers are opened; the first audio track is taken, mixed down to mono.
+    ``raw`` says that the source is 16 kHz mono s16le already, without a container. One ``stream``
+    is taken, named as ffmpeg names streams, and mixed down to mono.
     """
-    format_in = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1"] if raw else []
-    allowed = [] if raw else ["-format_whitelist", DEMUXERS]
     return [
-        *(ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-y"),
-        *("-protocol_whitelist", "file", *allowed, *format_in),
-        *("-i", f"file:{source}"),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-t", str(seconds_max)),
+        *_ffmpeg(ffmpeg, says="error"),
+        *_opened(source, raw=raw),
+        *("-map", f"0:{stream}", "-vn", "-sn", "-dn", "-t", str(seconds_max)),
         *("-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "s16le", f"file:{target}"),
     ]
+
+
+def _ffmpeg(ffmpeg: str, *, says: str) -> tuple[str, ...]:
+    return (ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", says, "-y")
+
+
+def _opened(source: Path, *, raw: bool = False) -> tuple[str, ...]:
+    """Only plain files of known containers are opened, or samples without one."""
+    form = ("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
+    allowed = form if raw else ("-format_whitelist", DEMUXERS)
+    return ("-protocol_whitelist", "file", *allowed, "-i", f"file:{source}")

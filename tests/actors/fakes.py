@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.audio import SAMPLE_RATE, Audio
+from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.engine import ModelFolder, Row
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Span, Window
 from tests.fakes import FakeThread
@@ -87,10 +87,10 @@ class FakeDecoder:
     asked: list[tuple[str, bool]] = field(default_factory=list)  # the source, and whether it is raw
 
     async def __call__(
-        self, source: Path, target: Path, *, raw: bool, check: Callable[[], None]
+        self, source: Path, target: Path, wanted: Wanted, *, check: Callable[[], None]
     ) -> Audio:
         await trio.lowlevel.checkpoint()
-        self.asked.append((source.name, raw))
+        self.asked.append((source.name, wanted.raw))
         check()
         target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
         return Audio(target, round(self.seconds.get(source.name, 60.0) * SAMPLE_RATE))

@@ -13,7 +13,7 @@ import trio
 from numpy.typing import NDArray
 
 from asr.actors.ffmpeg import decode, find_ffmpeg
-from asr.pipeline.audio import SAMPLE_RATE, Audio
+from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.errors import StorageFull, TooLarge, UnreadableAudio
 
 
@@ -69,7 +69,8 @@ async def test_any_rate_and_channels_become_16_khz_mono(tmp_path: Path, ffmpeg: 
 async def test_raw_samples_need_no_container(tmp_path: Path, ffmpeg: str) -> None:
     source = tmp_path / "said"
     source.write_bytes(tone(0.5).tobytes() + b"\x01")  # the last sample is cut in two
-    audio = await decode(source, tmp_path / "samples", ffmpeg=ffmpeg, seconds_max=10, raw=True)
+    wanted = Wanted(raw=True)
+    audio = await decode(source, tmp_path / "samples", wanted, ffmpeg=ffmpeg, seconds_max=10)
     assert samples_of(audio) == tone(0.5).tobytes()
 
 
@@ -237,7 +238,7 @@ async def test_a_decoder_that_writes_nothing_more_is_killed(tmp_path: Path, hang
 
 async def test_what_the_check_raises_ends_the_decoder(tmp_path: Path, hanging: str) -> None:
     def check() -> None:
-        if (tmp_path / "pid").exists():
+        if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
             raise StorageFull
 
     source, target = tmp_path / "said", tmp_path / "samples"
