@@ -1,19 +1,40 @@
 """What the operator may set about the front desk."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import SecretStr
+
 from asr.pipeline.setting import setting
+
+KEY = re.compile(r"[!-~]{1,512}")  # what every client can put into a header as it is
+
+# Not only web pages have origins: desktop programs and browser extensions have their own schemes.
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+DEFAULT_PORTS = frozenset({("http", ":80"), ("https", ":443")})  # browsers leave these out
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen, which dialect to speak, and how long to wait for slow clients."""
+    """Where to listen, who may ask, which dialect to speak, how long to wait for slow clients."""
 
     host: str = setting(
         "HOST", "127.0.0.1", "address to listen on; 0.0.0.0 opens it to the network"
     )
     port: int = setting("PORT", 9001, "port to listen on; 0 takes a free one")
+    api_keys: SecretStr | None = setting(
+        "API_KEYS", None, "clients must send one of these, separated by commas; none: all may ask"
+    )
+    cors_origins: str = setting(
+        "ASR_CORS_ORIGINS",
+        "",
+        "whose pages may read the answers in a browser: origins such as https://app.example, "
+        "separated by commas; *: everybody's",
+    )
+    proxy_hops: int = setting(
+        "ASR_PROXY_HOPS", 0, "reverse proxies in front whose X-Forwarded-For and -Proto count"
+    )
     asr_dialect: Literal["auto", "classic", "wrapped"] = setting(
         "ASR_DIALECT", "auto", "answers of /asr; auto goes by the names that the client uses"
     )
@@ -30,3 +51,37 @@ class HttpSettings:
     )
     # Also the time for a request's head. Longer than the 5 s after which most pools reconnect.
     keep_alive_s: float = setting("ASR_KEEP_ALIVE_S", 15.0, "idle connections are closed after")
+
+    def __post_init__(self) -> None:
+        """ValueError for keys or origins that no client could ever send."""
+        self.keys()
+        self.origins()
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that open the server; none: it is open to all."""
+        keys = _listed(self.api_keys.get_secret_value() if self.api_keys else "")
+        for number, key in enumerate(keys, 1):
+            if not KEY.fullmatch(key):
+                what = "1 to 512 visible ASCII characters" if key else "more than nothing"
+                raise ValueError(f"API_KEYS: key {number} of {len(keys)} must be {what}")
+        return keys
+
+    def origins(self) -> frozenset[str]:
+        """The allowed origins as browsers write them, or ``*``."""
+        return frozenset(map(_origin, _listed(self.cors_origins)))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The entries of a comma separated list, none if there is no text."""
+    return tuple(entry.strip() for entry in text.split(",")) if text else ()
+
+
+def _origin(entry: str) -> str:
+    """An origin without what browsers leave out; ValueError if it is none."""
+    if entry == "*":
+        return entry
+    if not (parts := ORIGIN.fullmatch(entry.lower())):
+        wanted = "scheme://host or scheme://host:port, without a path, or *"
+        raise ValueError(f"ASR_CORS_ORIGINS cannot hold {entry!r}: expected {wanted}")
+    port = parts[2] or ""
+    return parts[0].removesuffix(port) if (parts[1], port) in DEFAULT_PORTS else parts[0]

@@ -124,6 +124,67 @@ def test_a_malformed_value_is_named_with_what_was_expected(
     assert problems({name: text}) == (f"{name} cannot be {text!r}: expected {expected}",)
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [("hush", ("hush",)), (" a , b!~/+=_- ", ("a", "b!~/+=_-")), ("", ())],
+)
+def test_keys_are_a_list(text: str, keys: tuple[str, ...]) -> None:
+    assert Settings.from_environ({"API_KEYS": text}).http.keys() == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (",", "key 1 of 2 must be more than nothing"),
+        ("hush,", "key 2 of 2 must be more than nothing"),
+        ("one, ,hush", "key 2 of 3 must be more than nothing"),
+        ("hu sh", "key 1 of 1 must be 1 to 512 visible ASCII characters"),
+        ("one,hu\tsh", "key 2 of 2 must be 1 to 512 visible ASCII characters"),
+        ("hu\x7fsh", "key 1 of 1 must be 1 to 512 visible ASCII characters"),
+        ("hu\u00a0sh", "key 1 of 1 must be 1 to 512 visible ASCII characters"),
+        ("hush" * 129, "key 1 of 1 must be 1 to 512 visible ASCII characters"),
+    ],
+)
+def test_a_key_that_no_client_can_send_is_refused_and_not_shown(text: str, problem: str) -> None:
+    assert problems({"API_KEYS": text}) == (f"API_KEYS: {problem}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("https://app.example", {"https://app.example"}),
+        (" HTTP://LocalHost:3000 , * ", {"http://localhost:3000", "*"}),
+        ("https://a.example:443,http://a.example:80", {"https://a.example", "http://a.example"}),
+        ("https://a.example:80", {"https://a.example:80"}),
+        ("app://obsidian.md,http://[::1]:5173", {"app://obsidian.md", "http://[::1]:5173"}),
+        ("", set()),
+    ],
+)
+def test_origins_are_as_browsers_write_them(text: str, origins: set[str]) -> None:
+    assert Settings.from_environ({"ASR_CORS_ORIGINS": text}).http.origins() == origins
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "app.example",
+        "https://app.example/",
+        "https://app.example/path",
+        "https://*.example",
+        "https://user@app.example",
+        "https://app.example:",
+        "https://app.example:123456",
+        "https://",
+        "null",
+        "",
+    ],
+)
+def test_what_is_no_origin_is_refused(entry: str) -> None:
+    expected = "expected scheme://host or scheme://host:port, without a path, or *"
+    given = {"ASR_CORS_ORIGINS": f"https://good.example,{entry}"}
+    assert problems(given) == (f"ASR_CORS_ORIGINS cannot hold {entry!r}: {expected}",)
+
+
 def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     file = dotenv(tmp_path, "PROT=1\nHF_TOKEN=secret\nthis is no setting\nHOST\n")
     environ = {"ASR_DRIAN_S": "1", "PORT": "x", "MAX_QUEUE_SIZE": "y"}
@@ -147,6 +208,7 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     file = dotenv(tmp_path, "HF_TOKEN hf_secret\n")
     assert "hf_secret" not in repr(Settings.from_environ({"HF_TOKEN": "hf_secret"}))
     assert "hf_secret" not in str(problems({}, file))
+    assert "hush" not in repr(Settings.from_environ({"API_KEYS": "hush,hush2"}))
 
 
 @pytest.mark.parametrize("page", [".env.example", "README.md"])
