@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from functools import partial
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 import hypercorn.trio
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from asr.actors.house import House
     from asr.http.edge import App
     from asr.http.settings import HttpSettings
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 1024  # hypercorn's 100 makes a burst of 500 clients wait twice as long
 CUT_S = 2.0  # from the end of the drain until what still runs is cancelled
@@ -41,8 +45,10 @@ async def serve(
     install_guards()
     door = Door()
     app = cast("App", create_app(house, settings, door=door))
-    edge = Edge(app, door=door, metrics=house.metrics)
+    edge = Edge(app, door=door, metrics=house.metrics, proxy_hops=settings.proxy_hops)
     listeners = await open_listeners(settings)
+    if not settings.keys():
+        warn_if_open(listeners)
     await hypercorn.trio.serve(
         cast("ASGIFramework", edge),
         hypercorn_config(settings, listeners),
@@ -69,6 +75,14 @@ async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:
             timeout_ms = round(settings.write_timeout_s * 1000)
             listener.socket.setsockopt(socket.IPPROTO_TCP, option, timeout_ms)
     return listeners
+
+
+def warn_if_open(listeners: list[trio.SocketListener]) -> None:
+    """Say so once if the network can reach a server that asks for no key."""
+    addresses = [listener.socket.getsockname()[0] for listener in listeners]
+    if reachable := [address for address in addresses if not ip_address(address).is_loopback]:
+        where = ", ".join(reachable)
+        log.warning("Anybody who can reach %s may use this server: no API_KEYS are set", where)
 
 
 def hypercorn_config(settings: HttpSettings, listeners: list[trio.SocketListener]) -> GuardedConfig:

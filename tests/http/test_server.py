@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trio
 
 from asr.http.door import Door
-from asr.http.edge import request_id
-from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
+from asr.http.edge import Edge, request_id
+from asr.http.server import open_listeners, warn_if_open
+from tests.http.wire import FORM_TYPE, asr_form, counted, form, post, read_all, until
 
 if TYPE_CHECKING:
+    from asr.http.settings import HttpSettings
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
 
 HEADERS = {"Content-Type": FORM_TYPE}
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+)
 
 
 async def test_the_drain_lets_accepted_requests_finish_and_refuses_new_ones(
@@ -92,9 +99,74 @@ async def test_a_request_leaves_one_line_in_the_log_with_its_id(
     assert re.fullmatch(r"my-id\.1 GET /v1/models/a%0Ab 404 0\.\d{3} s", lines[0])
 
 
-@pytest.mark.parametrize("theirs", [b"", b"a b", b"x" * 65, b"\xff", b'"><script>'])
-def test_a_strange_id_is_replaced(theirs: bytes) -> None:
-    assert re.fullmatch("[0-9a-f]{32}", request_id([(b"X-Request-Id", theirs)]))
+@pytest.mark.parametrize(
+    "theirs", [[b""], [b"a b"], [b"x" * 65], [b"\xff"], [b'"><script>'], [b"a\n"], [b"a", b"b"], []]
+)
+def test_a_strange_id_is_replaced_and_one_of_several(theirs: list[bytes]) -> None:
+    headers = [(b"X-Request-Id", value) for value in theirs]
+    assert re.fullmatch("[0-9a-f]{32}", request_id(headers))
+
+
+def test_an_id_that_is_sent_twice_is_one_id() -> None:
+    assert request_id([(b"x-request-id", b"a"), (b"X-Request-Id", b"a")]) == "a"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET / HTTP/1.1", 200),
+        ("GET ?q=1 HTTP/1.1", 200),
+        ("GET http://x/health HTTP/1.1", 200),
+        ("HEAD /health HTTP/1.1", 200),
+        ("OPTIONS /asr HTTP/1.1", 200),
+        ("OPTIONS * HTTP/1.1", 404),
+        ("GET http://[x/nothing HTTP/1.1", 404),
+        ("GET nothing HTTP/1.1", 404),
+        ("GET /v1/models/nothing HTTP/1.1", 404),
+        ("GET /asr HTTP/1.1", 405),
+        (f"POST /asr HTTP/1.1\r\nContent-Type: {FORM_TYPE}\r\nContent-Length: 9000000", 413),
+        ("POST /asr HTTP/1.1", 422),
+        (f"GET /ws HTTP/1.1\r\n{UPGRADE}", 404),
+        (f"GET /health HTTP/1.1\r\n{UPGRADE}", 200),
+    ],
+)
+async def test_every_answer_has_its_id_and_every_address_is_one(
+    server: Server, caplog: pytest.LogCaptureFixture, line: str, status: int
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="asr.http.edge"):
+        headers = "Host: x\r\nX-Request-Id: my-id\r\nConnection: close"
+        heard = await server.say(f"{line}\r\n{headers}\r\n\r\n".encode())
+        await until(lambda: len(caplog.messages) == 1)
+    assert heard.startswith(f"HTTP/1.1 {status} ".encode())
+    assert heard.count(b"\r\nx-request-id: my-id\r\n") == 1
+    assert re.fullmatch(rf"my-id [A-Z]+ /[^ ?]* {status} 0\.\d{{3}} s", caplog.messages[0])
+
+
+async def test_a_stream_has_its_id(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.post(
+            "/v1/audio/transcriptions",
+            content=form({"stream": "true"}),
+            headers={**HEADERS, "X-Request-Id": "my-id"},
+        )
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert answer.headers["X-Request-Id"] == "my-id"
+
+
+async def test_an_app_that_fails_outside_its_handlers_is_logged_and_counted_as_our_fault(
+    house: FakeHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(*_: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("a bug")
+
+    edge = Edge(app, door=Door(), metrics=house.metrics)
+    headers = [(b"x-request-id", b"my-id")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    await edge(scope, app, app)
+    assert "request my-id failed outside its handler" in caplog.messages
+    assert "RuntimeError: a bug" in caplog.text
+    assert counted(house) == ['whisperx_requests_total{endpoint="<none>",status="500"} 1.0']
 
 
 async def test_the_ids_in_a_bugs_answer_and_in_the_log_are_the_same(
@@ -117,3 +189,24 @@ async def test_a_door_is_empty_when_it_is_closed_and_the_last_has_left() -> None
             await door.wait_empty()
         assert waiting.cancelled_caught
     await door.wait_empty()
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1", []),
+        ("localhost", []),
+        (
+            "0.0.0.0",
+            ["Anybody who can reach 0.0.0.0 may use this server: no API_KEYS are set"],
+        ),
+    ],
+)
+async def test_a_server_that_the_network_can_reach_without_a_key_says_so(
+    settings: HttpSettings, caplog: pytest.LogCaptureFixture, host: str, said: list[str]
+) -> None:
+    listeners = await open_listeners(replace(settings, host=host))
+    warn_if_open(listeners)
+    for listener in listeners:
+        await listener.aclose()
+    assert caplog.messages == said
