@@ -11,9 +11,11 @@ from quart_trio import QuartTrio
 
 from asr.http.asr import add_asr_routes
 from asr.http.body import BoundedRequest, LingeringConnection
+from asr.http.cors import add_cors
 from asr.http.door import Door
 from asr.http.errors import add_error_answers
 from asr.http.health import ALWAYS_OPEN, add_health_routes
+from asr.http.keys import add_keys
 from asr.http.openai import add_model_routes, add_openai_routes
 from asr.http.uploads import FRAMING_BYTES_MAX
 from asr.pipeline.errors import Busy
@@ -53,7 +55,9 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     release = version("asr-service")
     house.metrics.describe(version=release, device=house.device, compute_type=house.compute_type)
     add_error_answers(app)
+    add_cors(app, settings)
     add_doorkeeper(app, door or Door())
+    add_keys(app, settings)
     add_asr_routes(app, house, settings)
     add_openai_routes(app, house, settings)
     add_model_routes(app, house)
