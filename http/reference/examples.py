@@ -1,0 +1,199 @@
+"""Examples of answers: made by what makes the answers, from one short transcript.
+
+So an example cannot show what the server does not write.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from asr.http.errors import MissingFile
+from asr.http.openai import model_card
+from asr.http.streams import Deltas, ending
+from asr.pipeline.errors import (
+    AsrError,
+    Busy,
+    DeadlineExceeded,
+    EngineRestarted,
+    InvalidRequest,
+    ModelUnavailable,
+    NotEnoughMemory,
+    Poisoned,
+    StorageFull,
+    TooLarge,
+    UnknownModel,
+    UnreadableAudio,
+)
+from asr.pipeline.formats import (
+    CLASSIC,
+    OPENAI,
+    WRAPPED,
+    asr_json,
+    diarized_json,
+    openai_json,
+    verbose_json,
+)
+from asr.pipeline.types import Segment, Transcript, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Examples = dict[str, dict[str, Any]]
+
+
+def example(value: Any, summary: str = "") -> dict[str, Any]:
+    """An Example Object."""
+    return {"value": value} | ({"summary": summary} if summary else {})
+
+
+def transcript() -> Transcript:
+    """Two people greet each other."""
+    return Transcript(
+        language="en",
+        task="transcribe",
+        duration_s=3.5,
+        segments=(
+            _segment(0.0, 1.5, " Hello there.", "SPEAKER_00", (0.0, 0.6, 1.5)),
+            _segment(1.5, 3.5, " General Kenobi.", "SPEAKER_01", (1.5, 2.3, 3.5)),
+        ),
+    )
+
+
+def _segment(
+    start_s: float, end_s: float, text: str, speaker: str, times: tuple[float, ...]
+) -> Segment:
+    words = text.split()
+    return Segment(
+        start_s=start_s,
+        end_s=end_s,
+        text=text,
+        tokens=(50364, 2425, 456, 13),
+        window_start_s=0.0,
+        temperature=0.0,
+        avg_logprob=-0.25,
+        no_speech_prob=0.01,
+        compression_ratio=1.1,
+        words=tuple(
+            Word(f" {word}", begin, end, 0.98, speaker)
+            for word, (begin, end) in zip(words, pairwise(times), strict=True)
+        ),
+        speaker=speaker,
+    )
+
+
+def asr_texts() -> Examples:
+    """Plain bodies of /asr."""
+    return {
+        name: example(style.write(transcript(), speakers=False), f"output={name}")
+        for name, style in CLASSIC.items()
+        if name != "text"
+    }
+
+
+def asr_objects() -> Examples:
+    """Objects of /asr."""
+    srt = {"srt": WRAPPED["srt"].write(transcript(), speakers=True)}
+    return {
+        "wrapped": example(asr_json(transcript(), listed=True), "the default"),
+        "wrapped_srt": example(srt, "output_format=srt"),
+        "classic": example(asr_json(transcript(), listed=False), "output=json"),
+    }
+
+
+def openai_texts(content_type: str) -> Examples:
+    """Bodies of /v1/audio that are text of a type."""
+    return {
+        name: example(style.write(transcript()), f"response_format={name}")
+        for name, style in OPENAI.items()
+        if style.content_type == content_type
+    }
+
+
+def openai_objects() -> Examples:
+    """Objects of /v1/audio."""
+    values = {
+        "json": openai_json(transcript()),
+        "verbose_json": verbose_json(transcript(), ("word", "segment")),
+        "diarized_json": diarized_json(transcript()),
+    }
+    return {name: example(value, f"response_format={name}") for name, value in values.items()}
+
+
+def openai_events() -> Examples:
+    """What stream=true brings, from its first byte to its last."""
+    return {
+        "stream": example(event_stream(transcript(), speakers=False), "stream=true"),
+        "error": example(event_stream(EngineRestarted(), speakers=False), "what went wrong later"),
+    }
+
+
+def event_stream(end: Transcript | Exception, *, speakers: bool) -> str:
+    """The events of a request that ends so, without its comments."""
+    deltas = Deltas(logprobs=False)
+    segments = end.segments if isinstance(end, Transcript) else ()
+    told = "".join(map(deltas.of, segments))
+    return told + "".join(ending(end, "", speakers=speakers, logprobs=False))
+
+
+def model_list() -> dict[str, Any]:
+    """What /v1/models may answer."""
+    return {"object": "list", "data": [model_card("whisper-1"), model_card("base")]}
+
+
+def errors() -> Mapping[type[AsrError], AsrError]:
+    """One of each row of the table of faults."""
+    return {
+        type(error): error
+        for error in (
+            InvalidRequest("task must be one of transcribe, translate, not 'sing'", param="task"),
+            MissingFile("Send the audio as a file of a multipart/form-data body", param="file"),
+            UnreadableAudio("there is no audio in it"),
+            UnknownModel("none-such"),
+            TooLarge(
+                "File too large. Maximum content size limit is 1,000,000,000 bytes",
+                param="file",
+                code="file_too_large",
+            ),
+            Busy("The queue is full; try again later", retry_after_s=7),
+            EngineRestarted(),
+            Poisoned(),
+            NotEnoughMemory(),
+            ModelUnavailable("The model 'large-v3' cannot be had: the model hub does not answer"),
+            StorageFull(),
+            DeadlineExceeded(3600),
+            AsrError("Something went wrong"),
+        )
+    }
+
+
+DETECTED = {"detected_language": "german", "language_code": "de", "confidence": 0.98}
+
+_WHERE = {"device": "gpu", "serve_mode": "simple"}
+
+ABOUT = {
+    "status": "running",
+    "service": "asr-service",
+    "version": "1.0.0",
+    **_WHERE,
+    "compute_type": "float16",
+}
+
+HEALTHY = {"status": "healthy", **_WHERE, "loaded_models": ["large-v3"]}
+
+QUEUE = {
+    **_WHERE,
+    "loaded_models": ["large-v3"],
+    "queue": {
+        "requests_queued": 0,
+        "requests_in_flight": 3,
+        "gpu_concurrency": 64,
+        "max_queue_size": 32,
+    },
+}
+
+METRICS = """\
+# HELP whisperx_active_transcriptions Requests that are being transcribed
+# TYPE whisperx_active_transcriptions gauge
+whisperx_active_transcriptions 3.0
+"""

@@ -1,0 +1,271 @@
+"""Every path: what it does, what it takes, what it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asr.http import parameters as known
+from asr.http.openai import model_card
+from asr.http.reference import examples
+from asr.http.reference.examples import example
+from asr.http.reference.inputs import body, in_query
+from asr.http.reference.responses import (
+    HTML,
+    TEXT,
+    UNKNOWN_MODEL,
+    answer,
+    by_status,
+    faults,
+    objects,
+    small_faults,
+    texts,
+)
+from asr.http.reference.schemas import one_of, ref
+from asr.pipeline.formats import PLAIN
+
+VTT = "text/vtt; charset=utf-8"
+OPEN: dict[str, Any] = {"security": []}  # no key is asked for
+
+IN_QUERY_TOO = "The parameters are read from the query, too, under the same names; there they win."
+EVENTS = (
+    "With `stream=true` the answer is a stream of server-sent events: `transcript.text.delta` "
+    "while the audio is being decoded, `transcript.text.segment` for `diarized_json`, at last "
+    "`transcript.text.done`, and `data: [DONE]`. An error on the way is an event `error` with the "
+    "envelope of OpenAIError, and the last one. Their data are described in the schemas "
+    "TranscriptTextDelta, TranscriptTextSegment and TranscriptTextDone. Lines that begin with a "
+    "colon keep the connection open."
+)
+AZURE_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "A model's name, in place of the field `model`.",
+    "schema": {"type": "string", "minLength": 1, "examples": ["whisper-1"]},
+}
+
+
+def paths() -> dict[str, Any]:
+    """All of them."""
+    return asr() | openai() | azure() | models() | state()
+
+
+def bodies() -> dict[str, Any]:
+    """The request bodies that the paths share."""
+    return {
+        "Asr": body("audio_file", known.ASR),
+        "DetectLanguage": body("audio_file", known.DETECT),
+        "Transcriptions": body("file", known.TRANSCRIPTIONS),
+        "Azure": body("file", known.AZURE),
+    }
+
+
+def operation(tag: str, name: str, summary: str, about: str = "", **more: Any) -> dict[str, Any]:
+    """An Operation Object."""
+    words = {"description": about} if about else {}
+    return {"tags": [tag], "operationId": name, "summary": summary, **words, **more}
+
+
+def asr() -> dict[str, Any]:
+    """The paths of whisper-asr-webservice and the WhisperX services."""
+    return {
+        "/asr": {
+            "post": operation(
+                "Whisper web service",
+                "asr",
+                "Transcribe",
+                "Two kinds of clients come here, told apart by the names that they use. *Classic* "
+                "ones send any of `output`, `encode`, `vad_filter` and `video_file`, and get plain "
+                "bodies. All others, and whoever sends `output_format`, are *wrapped* ones, and "
+                "get objects. Every parameter may be in the query or in the form; the query wins.",
+                parameters=in_query(known.ASR),
+                requestBody={"$ref": "#/components/requestBodies/Asr"},
+                responses={
+                    "200": answer(
+                        "The transcript in the wanted format.",
+                        objects(
+                            one_of("WrappedTranscript", "WrappedText", "ClassicTranscript"),
+                            examples.asr_objects(),
+                        )
+                        | texts(PLAIN, examples.asr_texts()),
+                        *("Asr-Engine", "Content-Disposition", "Asr-Warnings"),
+                    ),
+                    **faults("asr"),
+                },
+            )
+        },
+        "/detect-language": {
+            "post": operation(
+                "Whisper web service",
+                "detect_language",
+                "Tell the language of the first 30 s of speech",
+                "Goes ahead of transcriptions. Every parameter may be in the query or in the form. "
+                "With `encode=false` in the query, only the samples that are listened to are kept.",
+                parameters=in_query(known.DETECT),
+                requestBody={"$ref": "#/components/requestBodies/DetectLanguage"},
+                responses={
+                    "200": answer(
+                        "The language.",
+                        objects(ref("DetectedLanguage"), {"german": example(examples.DETECTED)}),
+                        "Asr-Warnings",
+                    ),
+                    **faults("text"),
+                },
+            )
+        },
+    }
+
+
+def openai() -> dict[str, Any]:
+    """OpenAI's paths."""
+    return {
+        "/v1/audio/transcriptions": {
+            "post": audio("OpenAI", "transcriptions", "Transcribe", "Transcriptions")
+        },
+        "/v1/audio/translations": {
+            "post": audio("OpenAI", "translations", "Translate into English", "Transcriptions")
+        },
+    }
+
+
+def azure() -> dict[str, Any]:
+    """The same where Azure's clients look for them."""
+    below = "/openai/deployments/{name}/audio"
+    whole = {"parameters": [AZURE_NAME]}
+    return {
+        f"{below}/transcriptions": {
+            "post": audio("Azure", "azure_transcriptions", "Transcribe", "Azure") | whole
+        },
+        f"{below}/translations": {
+            "post": audio("Azure", "azure_translations", "Translate into English", "Azure") | whole
+        },
+    }
+
+
+def audio(tag: str, name: str, summary: str, body: str) -> dict[str, Any]:
+    """What /v1/audio does, wherever it is."""
+    return operation(
+        tag,
+        name,
+        summary,
+        f"{IN_QUERY_TOO}\n\n{EVENTS}",
+        requestBody={"$ref": f"#/components/requestBodies/{body}"},
+        responses={
+            "200": answer(
+                "The transcript in the wanted format, or its events.",
+                objects(one_of("Json", "VerboseJson", "DiarizedJson"), examples.openai_objects())
+                | texts(PLAIN, examples.openai_texts(PLAIN))
+                | texts(VTT, examples.openai_texts(VTT))
+                | texts("text/event-stream", examples.openai_events()),
+                *("Asr-Warnings", "Cache-Control"),
+            ),
+            **faults("openai"),
+        },
+    )
+
+
+def models() -> dict[str, Any]:
+    """The models in OpenAI's words."""
+    name = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "A model's name. It may hold slashes, written as they are.",
+        "schema": {"type": "string", "minLength": 1, "examples": ["base"]},
+    }
+    card = {"base": example(model_card("base"))}
+    return {
+        "/v1/models": {
+            "get": operation(
+                "OpenAI",
+                "models",
+                "List the models",
+                responses={
+                    "200": answer(
+                        "The models, and the names of OpenAI's that mean the operator's choice.",
+                        objects(ref("Models"), {"models": example(examples.model_list())}),
+                    ),
+                    **small_faults("openai"),
+                },
+            )
+        },
+        "/v1/models/{id}": {
+            "get": operation(
+                "OpenAI",
+                "model",
+                "Show a model",
+                parameters=[name],
+                responses={
+                    "200": answer("The model.", objects(ref("Model"), card)),
+                    **by_status([*UNKNOWN_MODEL], "openai"),
+                    **small_faults("openai"),
+                },
+            )
+        },
+    }
+
+
+def state() -> dict[str, Any]:
+    """How the server is."""
+    health = objects(ref("Health"), {"healthy": example(examples.HEALTHY)})
+    unwell = objects(
+        ref("Health"), {"unhealthy": example(examples.HEALTHY | {"status": "unhealthy"})}
+    )
+    return {
+        "/": {
+            "get": operation(
+                "State",
+                "root",
+                "Say what this is",
+                "Browsers, who ask for text/html before all else, are sent to the documentation.",
+                **OPEN,
+                responses={
+                    "200": answer(
+                        "What this is.", objects(ref("About"), {"about": example(examples.ABOUT)})
+                    ),
+                    "302": answer(
+                        "To the documentation.", {HTML: {"schema": {"type": "string"}}}, "Location"
+                    ),
+                    **small_faults("asr", keyed=False),
+                },
+            )
+        },
+        "/health": {
+            "get": operation(
+                "State",
+                "health",
+                "Say whether the engine lives",
+                **OPEN,
+                responses=small_faults("asr", keyed=False, drains=False)
+                | {"200": answer("It does.", health), "503": answer("It does not.", unwell)},
+            )
+        },
+        "/queue-metrics": {
+            "get": operation(
+                "State",
+                "queue_metrics",
+                "Show the queue",
+                responses={
+                    "200": answer(
+                        "The queue.",
+                        objects(ref("QueueMetrics"), {"idle": example(examples.QUEUE)}),
+                    ),
+                    **small_faults("asr", drains=False),
+                },
+            )
+        },
+        "/metrics": {
+            "get": operation(
+                "State",
+                "metrics",
+                "Show the numbers for Prometheus",
+                responses={
+                    "200": answer(
+                        "The numbers, in the format that `Accept` asks for.",
+                        texts(TEXT, {"text": example(examples.METRICS)})
+                        | texts("application/openmetrics-text", {}),
+                    ),
+                    **small_faults("asr", drains=False),
+                },
+            )
+        },
+    }

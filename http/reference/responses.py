@@ -1,0 +1,174 @@
+"""Answers as the document has them: their headers, and every error from the table of faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal
+
+from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error
+from asr.http.reference.examples import errors, example
+from asr.http.reference.schemas import ref
+from asr.pipeline.errors import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from asr.http.reference.examples import Examples
+
+JSON = "application/json"
+TEXT = "text/plain"
+HTML = "text/html"
+
+# How errors are said: in OpenAI's envelope, in ours, or in a line of text.
+Voice = Literal["openai", "asr", "text"]
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "What the server's log calls this request: the client's own id, if it sent "
+        "a decent one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which it is worth coming back.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": RETRY_AFTER_MAX_S},
+    },
+    "Asr-Warnings": {
+        "description": "What was asked for and not done, and why: a JSON list of strings, where "
+        "the body has no place for one.",
+        "schema": {
+            "type": "string",
+            "examples": ["[\"the parameter 'colour' is not known here\"]"],
+        },
+    },
+    "Asr-Engine": {
+        "description": "Classic answers have it.",
+        "schema": {"type": "string", "const": "whispermlx"},
+    },
+    "Content-Disposition": {
+        "description": "Classic answers have it: a name for the file.",
+        "schema": {"type": "string", "examples": ['attachment; filename="talk.mp3.srt"']},
+    },
+    "WWW-Authenticate": {
+        "description": "How to show a key.",
+        "required": True,
+        "schema": {"type": "string", "const": "Bearer"},
+    },
+    "Allow": {
+        "description": "The methods that this path knows.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["OPTIONS, POST"]},
+    },
+    "Location": {
+        "description": "Where to look instead.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Cache-Control": {"schema": {"type": "string"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One error as clients hear it; ``words`` as OpenAI's envelope has them."""
+
+    status: int
+    words: Mapping[str, Any]
+    headers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its example."""
+        return self.words["code"] or HTTPStatus(self.status).phrase.lower().replace(" ", "_")
+
+
+def answer(about: str, content: dict[str, Any], *headers: str) -> dict[str, Any]:
+    """A Response Object; every answer has an id."""
+    names = ("X-Request-Id", *headers)
+    return {
+        "description": about,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        **({"content": content} if content else {}),
+    }
+
+
+def objects(schema: dict[str, Any], examples: Examples) -> dict[str, Any]:
+    """An answer's content: an object."""
+    return {JSON: {"schema": schema, "examples": examples}}
+
+
+def texts(content_type: str, examples: Examples) -> dict[str, Any]:
+    """An answer's content: text."""
+    return {content_type.partition(";")[0]: {"schema": {"type": "string"}, "examples": examples}}
+
+
+def faults(voice: Voice) -> dict[str, Any]:
+    """Every error of the endpoints that take audio in, by status."""
+    return by_status([*of_the_table(voice), *KEY, *OTHER_METHOD, *TOO_SLOW, *BUG], voice)
+
+
+def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> dict[str, Any]:
+    """The errors of endpoints that only tell something; ``drains``: not while the server ends."""
+    closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[Busy].code]
+    told = [*(KEY if keyed else ()), *OTHER_METHOD, *BUG, *(closing if drains else ())]
+    return by_status(told, voice)
+
+
+def of_the_table(voice: Voice) -> Iterator[Told]:
+    """The table of faults in the numbers of a voice. KeyError for a fault without an example."""
+    examples = errors()
+    for kind, fault in FAULTS.items():
+        status = fault.status if voice == "openai" else ASR_STATUS.get(kind, fault.status)
+        returns = fault.retry_after_s is not None or kind is Busy
+        headers = ("Retry-After",) if returns else ()
+        yield Told(status, openai_error(examples[kind]), headers)
+
+
+def by_status(told: list[Told], voice: Voice) -> dict[str, Any]:
+    """Response Objects, each with all the errors of its status."""
+    status = attrgetter("status")
+    return {
+        str(number): error(number, list(rows), voice)
+        for number, rows in groupby(sorted(told, key=status), key=status)
+    }
+
+
+def error(status: int, rows: list[Told], voice: Voice) -> dict[str, Any]:
+    """The answer to all errors of a status."""
+    phrase = HTTPStatus(status).phrase
+    codes = [f"`{row.words['code']}`" for row in rows if row.words["code"]]
+    about = f"{phrase}: {', '.join(codes)}" if codes else phrase
+    headers = dict.fromkeys(header for row in rows for header in row.headers)
+    return answer(about, in_voice(rows, voice), *headers)
+
+
+def in_voice(rows: list[Told], voice: Voice) -> dict[str, Any]:
+    """The content of an error's answer."""
+    messages = {row.name: str(row.words["message"]) for row in rows}
+    if voice == "openai":
+        return objects(
+            ref("OpenAIError"), {row.name: example({"error": row.words}) for row in rows}
+        )
+    if voice == "asr":
+        details = {name: example({"detail": message}) for name, message in messages.items()}
+        return objects(ref("Error"), details)
+    return texts(TEXT, {name: example(f"{message}\n") for name, message in messages.items()})
+
+
+def no_row(status: int, message: str, *headers: str, code: str | None = None) -> tuple[Told]:
+    """An error that is not in the table: of the HTTP layer, of the keys, or a bug."""
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    words = {"message": message, "type": kind, "param": None, "code": code}
+    return (Told(status, words, headers),)
+
+
+KEY = no_row(401, "Incorrect API key provided", "WWW-Authenticate", code="invalid_api_key")
+OTHER_METHOD = no_row(405, "Method Not Allowed (PUT /here)", "Allow")
+TOO_SLOW = no_row(408, "Request Timeout (POST /here)")
+BUG = no_row(
+    500, "The server made an error; its log knows it as 0f8fad5bd9cb", code="internal_error"
+)
+UNKNOWN_MODEL = no_row(404, "The model 'none-such' does not exist", code="model_not_found")

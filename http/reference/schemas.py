@@ -1,0 +1,293 @@
+"""What the answers' objects hold: a JSON schema for each, by the name that the document gives it.
+
+Objects stay open: a later version may tell more. tests/http/test_reference.py closes them, and
+holds them to what the formatters write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asr.http.errors import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Schema = dict[str, Any]
+
+
+def record(about: str, optional: Collection[str] = (), /, **properties: Schema) -> Schema:
+    """An object whose properties are all required, but for the ``optional`` ones."""
+    return {
+        "type": "object",
+        "description": about,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+    }
+
+
+def listing(items: Schema, about: str = "") -> Schema:
+    """A list."""
+    return {"type": "array", "items": items} | ({"description": about} if about else {})
+
+
+def ref(name: str) -> Schema:
+    """One of the schemas below."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def string(about: str = "", **more: Any) -> Schema:
+    """Text."""
+    return {"type": "string", **({"description": about} if about else {}), **more}
+
+
+def integer(about: str = "", *, least: int = 0) -> Schema:
+    """A whole number."""
+    return {"type": "integer", "minimum": least} | ({"description": about} if about else {})
+
+
+def number(about: str, **more: Any) -> Schema:
+    """A finite number."""
+    return {"type": "number", "description": about, **more}
+
+
+def seconds(about: str) -> Schema:
+    """A time, from the start of the audio."""
+    return number(f"{about}, in seconds", minimum=0)
+
+
+def one_of(*names: str) -> Schema:
+    """Any of the schemas below; a client that knows what it asked for knows which."""
+    return {"anyOf": [ref(name) for name in names]}
+
+
+def schemas() -> dict[str, Schema]:
+    """All of them."""
+    return _asr() | _openai() | _events() | _errors() | _state()
+
+
+def _measures() -> dict[str, Schema]:
+    return {
+        "tokens": listing(integer(), "Whisper's own"),
+        "temperature": number("At which it was decoded", minimum=0),
+        "avg_logprob": number("How sure the model was, as a mean log-probability"),
+        "compression_ratio": number("High where text repeats itself", minimum=0),
+        "no_speech_prob": number("How probable it is that nobody speaks", minimum=0, maximum=1),
+    }
+
+
+def _times() -> dict[str, Schema]:
+    return {"start": seconds("Where it begins"), "end": seconds("Where it ends")}
+
+
+def _asr() -> dict[str, Schema]:
+    score = number("How sure its place is", minimum=0, maximum=1)
+    shared = {
+        "language": string("The code of what was spoken", examples=["en"]),
+        "segments": listing(ref("AsrSegment")),
+        "word_segments": listing(ref("AsrWord"), "The words of all segments"),
+        "speaker_embeddings": {
+            "type": "object",
+            "description": "A voice by its label, if it was asked for",
+            "additionalProperties": listing(number("")),
+        },
+        "warnings": listing(string(), "What was asked for and not done, and why"),
+    }
+    hidden = ["speaker_embeddings"]
+    return {
+        "AsrWord": record(
+            "A word. One that could not be placed has no times and no score.",
+            ["start", "end", "score", "probability", "speaker"],
+            word=string("With its leading space"),
+            **_times(),
+            score=score,
+            probability=score,
+            speaker=string(examples=["SPEAKER_00"]),
+        ),
+        "AsrSegment": record(
+            "A line of the transcript; `words` if they were asked for, `speaker` if it is known.",
+            ["words", "speaker"],
+            id=integer(),
+            **_times(),
+            text=string("With its leading space"),
+            speaker=string(examples=["SPEAKER_00"]),
+            words=listing(ref("AsrWord")),
+            **_measures(),
+        ),
+        "ClassicTranscript": record(
+            "json for `output`: the text is a string.", hidden, text=string(), **shared
+        ),
+        "WrappedTranscript": record(
+            "json for `output_format`: the text is the list of segments.",
+            hidden,
+            text=listing(ref("AsrSegment")),
+            **shared,
+        ),
+        "WrappedText": {
+            "type": "object",
+            "description": "Any other `output_format`: the file's text under the format's name.",
+            "additionalProperties": string(),
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+        "DetectedLanguage": record(
+            "The language of the first 30 s of speech.",
+            detected_language=string("Its English name, in lower case"),
+            language_code=string(),
+            confidence=number("Its probability", minimum=0, maximum=1),
+        ),
+    }
+
+
+def _openai() -> dict[str, Schema]:
+    ending = {"usage": ref("Usage"), "warnings": ref("Warnings")}
+    logprobs = listing(ref("Logprob"), "If `include` asks for them")
+    return {
+        "Usage": record(
+            "What OpenAI would bill: whole seconds, begun ones too.",
+            type={"const": "duration"},
+            seconds=integer(),
+        ),
+        "Warnings": listing(
+            string(), "What was asked for and not done, and why; left out if there is nothing."
+        ),
+        "Logprob": record(
+            "A token of the text. Bytes that are no text by themselves show as U+FFFD.",
+            token=string(),
+            logprob=number("Its log-probability", maximum=0),
+            bytes=listing({"type": "integer", "minimum": 0, "maximum": 255}),
+        ),
+        "Json": record(
+            "response_format=json",
+            ["logprobs", "warnings"],
+            text=string(),
+            logprobs=logprobs,
+            **ending,
+        ),
+        "VerboseWord": record("A word and when it was said.", word=string(), **_times()),
+        "VerboseSegment": record(
+            "A line of the transcript.",
+            id=integer(),
+            seek=integer("Where its window begins, in hundredths of a second"),
+            **_times(),
+            text=string("With its leading space"),
+            **_measures(),
+        ),
+        "VerboseJson": record(
+            "response_format=verbose_json. `words` and `segments` by timestamp_granularities: "
+            "words alone leave the segments out.",
+            ["words", "segments", "warnings"],
+            task=string(enum=["transcribe", "translate"]),
+            language=string("Its English name, in lower case"),
+            language_code=string(),
+            duration=seconds("How long the audio is"),
+            text=string(),
+            words=listing(ref("VerboseWord")),
+            segments=listing(ref("VerboseSegment")),
+            **ending,
+        ),
+        "DiarizedJson": record(
+            "response_format=diarized_json",
+            ["warnings"],
+            task=string(enum=["transcribe", "translate"]),
+            duration=seconds("How long the audio is"),
+            text=string(),
+            segments=listing(ref("TranscriptTextSegment")),
+            **ending,
+        ),
+        "Model": record(
+            "A model as OpenAI lists it.",
+            id=string(),
+            object={"const": "model"},
+            created=integer("In seconds since 1970"),
+            owned_by=string(),
+        ),
+        "Models": record(
+            "All that may be asked for.", object={"const": "list"}, data=listing(ref("Model"))
+        ),
+    }
+
+
+def _events() -> dict[str, Schema]:
+    """The data of the events, by OpenAI's names of their types."""
+    logprobs = listing(ref("Logprob"), "If `include` asks for them")
+    return {
+        "TranscriptTextDelta": record(
+            "More of the text; all deltas joined are the text.",
+            ["logprobs"],
+            type={"const": "transcript.text.delta"},
+            delta=string(),
+            logprobs=logprobs,
+        ),
+        "TranscriptTextSegment": record(
+            "Who said what, if response_format is diarized_json: at the end of a stream.",
+            type={"const": "transcript.text.segment"},
+            id=string(examples=["seg_001"]),
+            **_times(),
+            text=string(),
+            speaker=string("A, B and so on, or the name of a known speaker"),
+        ),
+        "TranscriptTextDone": record(
+            "All of it.",
+            ["logprobs", "warnings"],
+            type={"const": "transcript.text.done"},
+            text=string(),
+            usage=ref("Usage"),
+            segments=listing(ref("VerboseSegment")),
+            warnings=ref("Warnings"),
+            logprobs=logprobs,
+        ),
+    }
+
+
+def _errors() -> dict[str, Schema]:
+    nothing_or_text = {"type": ["string", "null"]}
+    codes = sorted({fault.code for fault in FAULTS.values() if fault.code})
+    error = record(
+        "What went wrong, for people and for programs.",
+        message=string("For people"),
+        type=string(enum=sorted({fault.type for fault in FAULTS.values()})),
+        param=nothing_or_text | {"description": "The field that must change"},
+        code=nothing_or_text | {"description": "For programs", "examples": codes},
+    )
+    return {
+        "OpenAIError": record("An error on /v1 and /openai, in OpenAI's words.", error=error),
+        "Error": record("An error on every other path.", detail=string("For people")),
+    }
+
+
+def _state() -> dict[str, Schema]:
+    where = {"device": string("Where the models run", examples=["gpu"])}
+    simple = {"serve_mode": {"const": "simple", "description": "One process"}}
+    loaded = {"loaded_models": listing(string(), "Those in memory")}
+    return {
+        "About": record(
+            "What this is.",
+            status={"const": "running"},
+            service={"const": "asr-service"},
+            version=string(),
+            **where,
+            **simple,
+            compute_type=string(examples=["float16"]),
+        ),
+        "Health": record(
+            "Whether the engine lives.",
+            status=string(enum=["healthy", "unhealthy"]),
+            **where,
+            **simple,
+            **loaded,
+        ),
+        "QueueMetrics": record(
+            "The queue, in the words of the WhisperX services.",
+            **where,
+            **simple,
+            **loaded,
+            queue=record(
+                "Requests that wait and that run, and how many may.",
+                requests_queued=integer(),
+                requests_in_flight=integer(),
+                gpu_concurrency=integer(),
+                max_queue_size=integer(),
+            ),
+        ),
+    }
