@@ -121,6 +121,7 @@ def load_engine(settings: "EngineSettings") -> "Engine":
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
     """All actors, ready to be opened."""
+    from asr.actors.fetcher import Fetcher
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
@@ -137,6 +138,7 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
         metrics=Metrics(),
         machine=runs_on,
         spool=settings.models.cache_dir / "spool",
+        fetcher=Fetcher(settings.urls),
         leave_thread=leave_thread,
     )
 

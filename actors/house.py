@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.desk import run_gpu
+from asr.actors.detector import detect_language
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gpu import Gpu, open_gpu
 from asr.actors.keeper import Health, keep, refuse_mail
@@ -17,52 +18,27 @@ from asr.actors.librarian import Librarian, run_librarian
 from asr.actors.listener import Finder, Listener, ListenerMessage, run_listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
+from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.sweeper import run_sweeper
 from asr.actors.thread import InThread, open_thread
 from asr.actors.transcriber import Notify, Read, Stations, transcribe
 from asr.actors.turns import Priority
+from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
 from asr.pipeline.errors import DeadlineExceeded, EngineRestarted
-from asr.pipeline.setting import setting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from asr.actors.fetcher import Fetcher
     from asr.actors.metrics import Metrics
     from asr.pipeline.models import ModelStore
-    from asr.pipeline.types import Options, Progress, Transcript
+    from asr.pipeline.types import Detected, Options, Progress, Transcript
 
-MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class HouseSettings:
-    """What bounds the work behind the front desk."""
-
-    max_file_size_mb: int = setting("MAX_FILE_SIZE_MB", 1000, "largest upload, in MB")
-    uploads_max_mb: int = setting("ASR_UPLOADS_MAX_MB", 4000, "all uploads in flight together, MB")
-    gpu_concurrency: int | None = setting(
-        "GPU_CONCURRENCY", None, "requests worked on at once; by default 8 on a CPU, 64 on a GPU"
-    )
-    max_queue_size: int = setting("MAX_QUEUE_SIZE", 32, "requests that may wait; 503 past that")
-    client_max: int | None = setting(
-        "ASR_CLIENT_MAX", None, "places that one client may hold, waiting and running; none: all"
-    )
-    request_deadline_s: float = setting("ASR_REQUEST_DEADLINE_S", 3600.0, "504 past that")
-    audio_max_s: float = setting("ASR_AUDIO_MAX_S", 36000.0, "longest audio accepted, in seconds")
-    keep_alive_s: float = setting(
-        "MODEL_KEEP_ALIVE_SECONDS", 3600.0, "idle models are freed after this; 0 = never"
-    )
-    eviction_interval_s: float = setting(
-        "MODEL_EVICTION_INTERVAL_SECONDS", 60.0, "how often to look for idle models; at least 30"
-    )
-    drain_s: float = setting("ASR_DRAIN_S", 30.0, "accepted requests may finish at shutdown")
-
-    def running_max(self, device: str) -> int:
-        """Requests worked on at once: enough of them that a batch of windows is always full."""
-        return self.gpu_concurrency or (8 if device == "cpu" else 64)
+# Languages that are told at once; who comes later waits a moment, as many as uploads there may be.
+DETECTIONS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +62,11 @@ class House:
     metrics: Metrics
     models: ModelStore
     queue: Queue
+    fetcher: Fetcher
     stations: Stations
     health: Health
     nursery: trio.Nursery
+    detections: trio.CapacityLimiter
 
     @property
     def receiver(self) -> Receiver:
@@ -165,6 +143,28 @@ class House:
                 )
         raise DeadlineExceeded(deadline_s)
 
+    async def detect_language(
+        self,
+        source: Path,
+        *,
+        model: str | None = None,
+        raw: bool = False,
+        audio_track: int | None = None,
+    ) -> Detected:
+        """The language spoken at a file's beginning, told ahead of whatever waits to be decoded.
+
+        Raises every kind of AsrError.
+        """
+        wanted = Wanted(raw=raw, audio_track=audio_track)
+        name = self.models.resolve(model)
+        deadline_s = self.settings.request_deadline_s
+        with trio.move_on_after(deadline_s):
+            async with self.detections:
+                return await detect_language(
+                    source, model=name, wanted=wanted, stations=self.stations
+                )
+        raise DeadlineExceeded(deadline_s)
+
 
 @asynccontextmanager
 async def open_house(
@@ -176,6 +176,7 @@ async def open_house(
     metrics: Metrics,
     machine: Machine,
     spool: Path,
+    fetcher: Fetcher,
     threads: Callable[[str], AbstractAsyncContextManager[InThread]] = open_thread,
     read: Read | None = None,
     leave_thread: Callable[[], None] = lambda: None,
@@ -214,7 +215,18 @@ async def open_house(
             metrics=metrics,
         )
         _show(metrics, queue, receiver, gpu)
-        yield House(settings, machine, metrics, models, queue, stations, health, nursery)
+        yield House(
+            settings=settings,
+            machine=machine,
+            metrics=metrics,
+            models=models,
+            queue=queue,
+            fetcher=fetcher,
+            stations=stations,
+            health=health,
+            nursery=nursery,
+            detections=trio.CapacityLimiter(DETECTIONS_MAX),
+        )
         nursery.cancel_scope.cancel()
 
 

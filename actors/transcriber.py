@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from asr.actors.turns import Priority
-from asr.pipeline.assemble import assemble
+from asr.pipeline.assemble import Assembly
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import (
@@ -74,32 +74,24 @@ async def transcribe(
     began_s = trio.current_time()
     with stations.receiver.scratch(".pcm") as target:
         with _timed("read", stations.metrics):
-            audio = await _read(source, target, raw=raw, stations=stations)
+            wanted = Wanted(raw=raw, audio_track=options.audio_track)
+            audio = await read_audio(source, target, wanted, stations)
+        notify(Progress(0.0, audio.duration_s))
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         with _timed("vad", stations.metrics):
             windows = cut(audio, await stations.listener.find_speech(audio))
         with _timed("decode", stations.metrics):
             language = await _language(windows, options, folder, stations.gpu)
-            hypotheses = await stations.gpu.decode(
-                folder,
-                windows,
-                _decoding(options, language),
-                priority=priority,
-                heard=Ear(windows, notify).heard,
-            )
+            decoding = _decoding(options, language)
+            ear = Ear(audio, windows, notify)
+            await stations.gpu.decode(folder, windows, decoding, priority=priority, heard=ear.hear)
     stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
-    return assemble(
-        hypotheses,
-        language=language,
-        task=options.task,
-        duration_s=audio.duration_s,
-        warnings=_warnings(options),
-    )
+    segments = tuple(ear.heard.segments)
+    return Transcript(language, options.task, audio.duration_s, segments, _warnings(options))
 
 
-async def _read(source: Path, target: Path, *, raw: bool, stations: Stations) -> Audio:
+async def read_audio(source: Path, target: Path, wanted: Wanted, stations: Stations) -> Audio:
     """The file's samples, on disk."""
-    wanted = Wanted(raw=raw)
     audio = await stations.read(source, target, wanted, check=stations.receiver.check_room)
     stations.metrics.audio(audio.duration_s, _size(source))
     return audio
@@ -121,19 +113,20 @@ async def _language(
 
 
 class Ear:
-    """Tells how far a request is, in seconds of its audio."""
+    """Puts together what is heard, in order of time, and tells how far that is."""
 
-    def __init__(self, windows: tuple[Window, ...], notify: Notify) -> None:
+    def __init__(self, audio: Audio, windows: tuple[Window, ...], notify: Notify) -> None:
+        self.heard = Assembly(audio.duration_s)
         self._speech_s = sum(window.duration_s for window in windows)
-        self._total_s = windows[0].audio.duration_s if windows else 0.0
         self._heard_s = 0.0
         self._notify = notify
 
-    def heard(self, answer: Heard) -> None:
-        """Count a window that is answered: its first hypothesis is of all of it."""
+    def hear(self, answer: Heard) -> None:
+        """Take in a window that is answered: its first hypothesis is of all of it."""
         self._heard_s += answer[0].window.duration_s
         share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
-        self._notify(Progress(share * self._total_s, self._total_s))
+        total_s = self.heard.duration_s
+        self._notify(Progress(share * total_s, total_s, self.heard.add(answer)))
 
 
 def _decoding(options: Options, language: str) -> Decoding:
@@ -143,6 +136,7 @@ def _decoding(options: Options, language: str) -> Decoding:
         _prompt(options),
         _temperatures(options.temperature),
         words=options.words,
+        spelled=options.logprobs,
     )
 
 
@@ -165,6 +159,12 @@ def _warnings(options: Options) -> tuple[str, ...]:
             options.words
         ),
         "speakers were skipped: this version does not tell speakers apart yet": options.diarize,
+        "known speakers were not matched: this version does not tell speakers apart yet": (
+            bool(options.known_speakers)
+        ),
+        "speaker_embeddings are empty: this version does not tell speakers apart yet": (
+            options.embeddings
+        ),
         "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
             options.hotwords is not None
         ),

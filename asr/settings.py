@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type
 from dotenv.parser import parse_stream
 from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
-from asr.actors.house import HouseSettings
+from asr.actors.fetcher import UrlSettings
+from asr.actors.settings import HouseSettings
 from asr.http.settings import HttpSettings
 from asr.pipeline.engine import EngineSettings
 from asr.pipeline.models import ModelSettings
@@ -41,6 +42,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "ASR_MODELS_MAX_MB": Range(least=1),
         "ASR_REQUEST_DEADLINE_S": Range(least=1),
         "ASR_UPLOADS_MAX_MB": Range(least=1),
+        "ASR_URL_TIMEOUT_S": Range(least=1),
         "BATCH_SIZE": Range(least=1),
         "GPU_CONCURRENCY": Range(least=1),
         "MAX_FILE_SIZE_MB": Range(least=1),
@@ -79,6 +81,7 @@ class Settings:
     engine: EngineSettings
     speakers: SpeakerSettings
     house: HouseSettings
+    urls: UrlSettings
     http: HttpSettings
     log: LogSettings
 

@@ -12,11 +12,13 @@ from quart_trio import QuartTrio
 from asr.http.asr import add_asr_routes
 from asr.http.body import BoundedRequest, LingeringConnection
 from asr.http.cors import add_cors
+from asr.http.detect import add_detect_routes
 from asr.http.door import Door
 from asr.http.errors import add_error_answers
 from asr.http.health import ALWAYS_OPEN, add_health_routes
 from asr.http.keys import add_keys
 from asr.http.openai import add_model_routes, add_openai_routes
+from asr.http.reference.pages import add_reference_routes
 from asr.http.uploads import FRAMING_BYTES_MAX
 from asr.pipeline.errors import Busy
 
@@ -59,9 +61,11 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     add_doorkeeper(app, door or Door())
     add_keys(app, settings)
     add_asr_routes(app, house, settings)
+    add_detect_routes(app, house, settings)
     add_openai_routes(app, house, settings)
     add_model_routes(app, house)
     add_health_routes(app, house, version=release)
+    add_reference_routes(app, settings, version=release)
     return app
 
 

@@ -7,12 +7,15 @@ parameters decide, never ``Accept``: clients ask for JSON there and still want r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from quart import Response, jsonify, request
 
-from asr.http.forms import asr_dialect, asr_options, pick
+from asr.http import parameters as known
+from asr.http.answers import text_answer, text_warnings, warned, with_warnings
+from asr.http.forms import asr_dialect, asr_format, asr_options, layout, remarks
+from asr.http.keys import client_of
 from asr.http.uploads import receive_upload
 from asr.pipeline.formats import CLASSIC, WRAPPED, asr_json
 
@@ -20,22 +23,26 @@ if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
     from asr.actors.house import House
-    from asr.http.forms import Dialect, Fields
+    from asr.http.fields import Fields
+    from asr.http.forms import Dialect
     from asr.http.settings import HttpSettings
+    from asr.pipeline.cues import Layout
     from asr.pipeline.types import Options, Transcript
-
-CLASSIC_FORMATS = {name: name for name in (*CLASSIC, "json")}
-WRAPPED_FORMATS = {name: name for name in (*WRAPPED, "json")} | {"txt": "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client of /asr wants, and how it wants to read it. ``raw``: samples, no container."""
+    """What a client of /asr wants, how it wants to read it, and what changes nothing of it.
+
+    ``raw``: samples, no container.
+    """
 
     dialect: Dialect
     format: str
+    layout: Layout
     options: Options
     raw: bool
+    remarks: tuple[str, ...]
 
 
 def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
@@ -45,47 +52,48 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
     async def asr() -> Response:
         house.refuse_if_full()
         async with receive_upload(
-            request, house.receiver, file_field="audio_file", settings=settings
+            request, house, file_field="audio_file", settings=settings
         ) as upload:
             wish = read_wish(upload.fields, settings, diarizes=house.diarizes)
             options = replace(wish.options, model=house.models.resolve(wish.options.model))
-            client = request.remote_addr or ""
-            transcript = await house.transcribe(upload.path, options, client=client, raw=wish.raw)
+            client = client_of(request)
+            heard = await house.transcribe(upload.path, options, client=client, raw=wish.raw)
+        transcript = warned(heard, wish.remarks)
         if wish.dialect == "wrapped":
             return wrapped(transcript, wish)
         return classic(transcript, wish, file_name=upload.name)
 
 
 def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish:
-    """The dialect, unless the operator chose one, and what it makes of the fields."""
+    """The dialect, unless the operator chose one, and what it makes of the fields.
+
+    Words cost time: they are made only where they will be shown.
+    """
     forced = settings.asr_dialect
     dialect = asr_dialect(fields) if forced == "auto" else forced
+    format = asr_format(fields, dialect)
+    lines = layout(fields, default=settings.layout)
+    options = asr_options(fields, dialect, diarizes=diarizes)
+    shown = options.words if format == "json" else format in known.SUBTITLES and lines.wants_words
     return Wish(
         dialect=dialect,
-        format=output_format(fields, dialect),
-        options=asr_options(fields, dialect, diarizes=diarizes),
-        raw=not fields.flag("encode", default=True),
+        format=format,
+        layout=lines,
+        options=replace(options, words=shown),
+        raw=not fields.read(known.ENCODE),
+        remarks=tuple(remarks(fields, known.ASR, format=format)),
     )
-
-
-def output_format(fields: Fields, dialect: Dialect) -> str:
-    """The wanted format; where a dialect is forced on a client, the other's name counts, too."""
-    own, other = ("output", "output_format")[:: 1 if dialect == "classic" else -1]
-    choices = CLASSIC_FORMATS if dialect == "classic" else WRAPPED_FORMATS
-    name = own if fields.text(own) else other
-    return pick(name, fields.text(name) or ("txt" if dialect == "classic" else "json"), choices)
 
 
 def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Response:
     """The answer as a file of the wanted format."""
     extension = wish.format
     if wish.format == "json":
-        response = jsonify(asr_json(transcript, listed=False))
+        response = jsonify(asr_json(transcript, listed=False, embeddings=wish.options.embeddings))
     else:
         style = CLASSIC[wish.format]
         extension = style.extension
-        text = style.write(transcript, speakers=wish.options.diarize)
-        response = Response(text, content_type=style.content_type)
+        response = text_answer(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
     name = quote(file_name or "audio", safe="")  # a client's name: no quote or newline may pass
     response.headers["Asr-Engine"] = "whispermlx"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{extension}"'
@@ -95,7 +103,9 @@ def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Response:
 def wrapped(transcript: Transcript, wish: Wish) -> Response:
     """The answer as an object, whatever the format."""
     if wish.format == "json":
-        return jsonify(asr_json(transcript, listed=True))
-    text = WRAPPED[wish.format].write(transcript, speakers=wish.options.diarize)
-    answer: dict[str, Any] = {wish.format: text}
-    return jsonify(answer)
+        return jsonify(asr_json(transcript, listed=True, embeddings=wish.options.embeddings))
+    style = WRAPPED[wish.format]
+    text = style.write(transcript, speakers=wish.options.diarize, layout=wish.layout)
+    return with_warnings(
+        jsonify({wish.format: text}), text_warnings(transcript, style, wish.layout)
+    )

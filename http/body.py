@@ -6,7 +6,8 @@ chunked bodies. Here the client is made to wait instead, and the limit holds for
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import trio
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
     from quart.typing import ResponseTypes
     from quart.wrappers import Request
+
+T = TypeVar("T")
 
 CHUNKS_MAX = 2  # of at most 64 KiB each: one being written, one waiting
 LINGER_BYTES = 64_000_000  # of a refused upload; past that the client may see a reset
@@ -92,6 +95,15 @@ class BoundedRequest(TrioRequest):
     """A request whose body is bounded."""
 
     body_class = BoundedBody
+    kept: AsyncExitStack
+
+
+async def keep(request: Request, context: AbstractAsyncContextManager[T]) -> T:
+    """Enter a context that is left when the answer has been sent, whichever way that ends.
+
+    A stream's work goes on beside its answer: in a nursery that is kept like this.
+    """
+    return await cast("BoundedRequest", request).kept.enter_async_context(context)
 
 
 class LingeringConnection(TrioASGIHTTPConnection):
@@ -104,6 +116,14 @@ class LingeringConnection(TrioASGIHTTPConnection):
         request = super()._create_request_from_scope(send)
         self._body = cast("BoundedBody", request.body)
         return request
+
+    async def handle_request(  # type: ignore[override]
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        """Answer, then leave what was kept for as long as that."""
+        async with AsyncExitStack() as kept:
+            cast("BoundedRequest", request).kept = kept
+            await super().handle_request(nursery, request, send)
 
     async def handle_messages(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable

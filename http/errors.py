@@ -34,6 +34,7 @@ from asr.pipeline.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from quart.wrappers import Request
     from quart_trio import QuartTrio
 
 log = logging.getLogger(__name__)
@@ -87,15 +88,29 @@ def add_error_answers(app: QuartTrio) -> None:
     app.register_error_handler(Exception, answer_bug)
 
 
-async def answer_asr_error(error: AsrError) -> Response:
-    """An error that was written for the client."""
-    fault = next(FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS)
+def fault_of(error: AsrError) -> Fault:
+    """The table's row for an error."""
+    return next(FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS)
+
+
+def openai_error(error: AsrError) -> dict[str, Any]:
+    """An error that was written for the client, as OpenAI's envelope holds it."""
+    fault = fault_of(error)
     param = error.param if isinstance(error, InvalidRequest) else None
     code = error.code if isinstance(error, InvalidRequest) else None
+    return {
+        "message": error.message,
+        "type": fault.type,
+        "param": param,
+        "code": code or fault.code,
+    }
+
+
+async def answer_asr_error(error: AsrError) -> Response:
+    """An error that was written for the client."""
+    fault = fault_of(error)
     status = fault.status if speaks_openai() else ASR_STATUS.get(type(error), fault.status)
-    response = envelope(
-        status, error.message, type=fault.type, param=param, code=code or fault.code
-    )
+    response = envelope(status, **openai_error(error))
     retry_s = error.retry_after_s if isinstance(error, Busy) else fault.retry_after_s
     if retry_s is not None:
         seconds = min(RETRY_AFTER_MAX_S, max(1, math.ceil(retry_s)))
@@ -116,21 +131,35 @@ async def answer_http_error(error: HTTPException) -> Response:
 
 async def answer_bug(error: Exception) -> Response:
     """Our fault: the client gets the id under which the log has the traceback."""
-    request_id = request.scope.get("state", {}).get("request_id", "none")
+    return envelope(500, **our_bug(error, request_id_of(request)))
+
+
+def our_bug(error: Exception, request_id: str) -> dict[str, Any]:
+    """An error that is not in the table: the log gets all of it, the client what to ask for."""
     log.error("request %s failed", request_id, exc_info=error)
     message = f"The server made an error; its log knows it as {request_id}"
-    return envelope(500, message, type="server_error", code="internal_error")
+    return {"message": message, "type": "server_error", "param": None, "code": "internal_error"}
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the edge gave a request."""
+    return str(request.scope.get("state", {}).get("request_id", "none"))
 
 
 def speaks_openai() -> bool:
     """Whether this request's path belongs to OpenAI's dialect."""
-    return request.path == "/v1" or request.path.startswith("/v1/")
+    return request.path == "/v1" or request.path.startswith(("/v1/", "/openai/"))
 
 
 def envelope(
     status: int, message: str, *, type: str, param: str | None = None, code: str | None = None
 ) -> Response:
-    """The JSON answer to an error, in the dialect of the request's path."""
+    """The answer to an error, in the dialect of the request's path.
+
+    /detect-language answers in plain text: Bazarr takes JSON for a language, and gives up on it.
+    """
+    if request.path == "/detect-language":
+        return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
     error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
     response = jsonify({"error": error} if speaks_openai() else {"detail": message})
     response.status_code = status

@@ -1,168 +1,195 @@
-"""From the fields of a query and a form to checked values, or InvalidRequest naming the field."""
+"""From the fields of a request to checked options, or InvalidRequest naming the field."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeVar
+import binascii
+import json
+from base64 import b64decode
+from typing import TYPE_CHECKING, Literal
 
+from asr.http import parameters as known
+from asr.http.fields import ECHO_MAX, wrong
+from asr.pipeline.cues import Layout
 from asr.pipeline.errors import InvalidRequest
-from asr.pipeline.languages import canonical_language
-from asr.pipeline.types import Options, Task
+from asr.pipeline.types import KnownSpeaker, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator
 
+    from asr.http.fields import Fields
+    from asr.http.parameters import Parameters
     from asr.pipeline.formats import Granularity
-
-    Pairs = Iterable[tuple[str, str]]
-
-T = TypeVar("T")
+    from asr.pipeline.types import Task
 
 Dialect = Literal["classic", "wrapped"]
 
-FLAGS = MappingProxyType(
-    {
-        **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
-        **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
-    }
-)
-TASKS: Mapping[str, Task] = MappingProxyType({"transcribe": "transcribe", "translate": "translate"})
-GRANULARITIES: Mapping[str, Granularity] = MappingProxyType({"word": "word", "segment": "segment"})
-
 # Only clients of the original service send these; `output_format` only those of the wrapped one.
-CLASSIC_NAMES = ("output", "encode", "vad_filter", "video_file")
+CLASSIC_ONLY = (known.OUTPUT, known.ENCODE, known.VAD_FILTER, known.VIDEO_FILE)
 
+STRANGERS_MAX = 10  # unknown parameters that are named in a warning
+REFERENCE_BYTES_MAX = 1_500_000  # 10 s of 48 kHz stereo in 16 bit, and more
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """What the client sent, by name. An empty value was not given; ``name[]`` is ``name``."""
-
-    values: Mapping[str, tuple[str, ...]]
-
-    @staticmethod
-    def gather(query: Pairs, form: Pairs) -> Fields:
-        """Both sources in one; a name in the query hides the form's."""
-        return Fields({**by_name(form), **by_name(query)})
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value of a name, in order."""
-        return self.values.get(name, ())
-
-    def text(self, name: str) -> str | None:
-        """The last value of a name."""
-        return next(reversed(self.all(name)), None)
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        """A yes or a no, in any of the usual spellings."""
-        return self.choice(name, FLAGS, default=default)
-
-    def choice(self, name: str, choices: Mapping[str, T], *, default: T) -> T:
-        """One of the given words, in any case."""
-        text = self.text(name)
-        return default if text is None else pick(name, text, choices)
-
-    def count(self, name: str) -> int | None:
-        """A whole number, at least 1."""
-        text = self.text(name)
-        if text is None:
-            return None
-        if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) > 0):
-            raise wrong(name, text, "a whole number from 1 to 9999")
-        return int(text)
-
-    def number(self, name: str, *, least: float, most: float) -> float | None:
-        """A finite number between two bounds, both included."""
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most:  # false for NaN, too
-            raise wrong(name, text, f"a number from {least:g} to {most:g}")
-        return value
-
-
-def by_name(pairs: Pairs) -> dict[str, tuple[str, ...]]:
-    """Values by name, without the empty ones."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, value in pairs:
-        if value.strip():
-            bare = name.removesuffix("[]")
-            found[bare] = (*found.get(bare, ()), value.strip())
-    return found
-
-
-def pick(name: str, text: str, choices: Mapping[str, T]) -> T:
-    """What a word stands for."""
-    try:
-        return choices[text.lower()]
-    except KeyError:
-        raise wrong(name, text, f"one of {', '.join(choices)}") from None
-
-
-def wrong(name: str, text: str, wanted: str) -> InvalidRequest:
-    """The error for a field whose value is not of its kind."""
-    return InvalidRequest(f"{name} must be {wanted}, not {text[:40]!r}", param=name)
+ALWAYS_CUT = "audio is always cut where nobody speaks"
 
 
 def asr_dialect(fields: Fields) -> Dialect:
     """Which of its two dialects a client of /asr speaks, told by the names that it uses."""
-    if fields.all("output_format"):
+    if fields.given(known.OUTPUT_FORMAT):
         return "wrapped"
-    return "classic" if any(fields.all(name) for name in CLASSIC_NAMES) else "wrapped"
+    return "classic" if any(fields.given(parameter) for parameter in CLASSIC_ONLY) else "wrapped"
+
+
+def asr_format(fields: Fields, dialect: Dialect) -> str:
+    """The wanted format; where a dialect is forced on a client, the other's name counts, too."""
+    output, output_format = fields.read(known.OUTPUT), fields.read(known.OUTPUT_FORMAT)
+    if dialect == "classic":
+        return output or output_format or "txt"
+    asked = output_format or output or "json"
+    return "text" if asked == "txt" else asked
 
 
 def asr_options(fields: Fields, dialect: Dialect, *, diarizes: bool) -> Options:
     """The options of /asr. Wrapped clients expect words, and speakers where they can be had."""
     rich = dialect == "wrapped"
-    asked = [
-        fields.flag(name, default=False)
-        for name in ("diarize", "enable_diarization")
-        if fields.all(name)
-    ]
-    fewest, most = fields.count("min_speakers"), fields.count("max_speakers")
-    if fewest is not None and most is not None and fewest > most:
-        raise InvalidRequest("min_speakers is more than max_speakers", param="min_speakers")
+    asked = [fields.read(known.DIARIZE), fields.read(known.ENABLE_DIARIZATION)]
+    unasked = asked == [None, None]
+    words = fields.read(known.WORD_TIMESTAMPS)
+    fewest, most = bounds(fields)
     return Options(
-        model=fields.text("model"),
-        language=language(fields),
-        task=fields.choice("task", TASKS, default="transcribe"),
-        prompt=fields.text("initial_prompt"),
-        hotwords=fields.text("hotwords"),
-        words=fields.flag("word_timestamps", default=rich),
-        diarize=any(asked) if asked else rich and diarizes,
-        num_speakers=fields.count("num_speakers"),
+        model=fields.read(known.MODEL),
+        language=fields.read(known.LANGUAGE),
+        task=fields.read(known.TASK),
+        prompt=fields.read(known.INITIAL_PROMPT),
+        hotwords=fields.read(known.HOTWORDS),
+        words=rich if words is None else words,
+        diarize=rich and diarizes if unasked else any(asked),
+        num_speakers=fields.read(known.NUM_SPEAKERS),
         min_speakers=fewest,
         max_speakers=most,
+        embeddings=fields.read(known.RETURN_SPEAKER_EMBEDDINGS),
+        audio_track=fields.read(known.AUDIO_TRACK),
     )
 
 
-def openai_options(fields: Fields, *, task: Task, words: bool) -> Options:
+def openai_options(fields: Fields, *, task: Task, words: bool, diarize: bool) -> Options:
     """The options of /v1/audio."""
-    # OpenAI documents 0 as "raise it by yourself when the text looks wrong", which is our default.
-    temperature = fields.number("temperature", least=0, most=1) or None
+    fewest, most = bounds(fields)
     return Options(
-        model=fields.text("model"),
-        language=language(fields),
+        model=fields.read(known.MODEL),
+        language=fields.read(known.LANGUAGE),
         task=task,
-        prompt=fields.text("prompt"),
-        hotwords=fields.text("hotwords"),
-        temperature=temperature,
+        prompt=fields.read(known.PROMPT),
+        hotwords=fields.read(known.HOTWORDS),
+        # OpenAI documents 0 as "warmer by itself where the text looks wrong": that is our default.
+        temperature=fields.read(known.TEMPERATURE) or None,
         words=words,
+        diarize=diarize,
+        num_speakers=fields.read(known.NUM_SPEAKERS),
+        min_speakers=fewest,
+        max_speakers=most,
+        known_speakers=known_speakers(fields),
+        logprobs="logprobs" in fields.read_all(known.INCLUDE),
+        audio_track=fields.read(known.AUDIO_TRACK),
+    )
+
+
+def bounds(fields: Fields) -> tuple[int | None, int | None]:
+    """The fewest and the most speakers."""
+    fewest, most = fields.read(known.MIN_SPEAKERS), fields.read(known.MAX_SPEAKERS)
+    if fewest is not None and most is not None and fewest > most:
+        raise InvalidRequest("min_speakers is more than max_speakers", param="min_speakers")
+    return fewest, most
+
+
+def layout(fields: Fields, *, default: Layout) -> Layout:
+    """How subtitles are to be laid out; ``default`` is for who says nothing of it."""
+    if not any(fields.given(parameter) for parameter in known.LAYOUT):
+        return default
+    return Layout(
+        line_width_max=fields.read(known.MAX_LINE_WIDTH),
+        lines_max=fields.read(known.MAX_LINE_COUNT),
+        line_words_max=fields.read(known.MAX_WORDS_PER_LINE),
+        highlight_words=fields.read(known.HIGHLIGHT_WORDS),
+        cue_s_max=fields.read(known.MAX_CUE_SECONDS),
     )
 
 
 def granularities(fields: Fields) -> frozenset[Granularity]:
     """What verbose_json shall have times of."""
-    name = "timestamp_granularities"
-    return frozenset(pick(name, text, GRANULARITIES) for text in fields.all(name))
+    return frozenset(asked for asked in fields.read_all(known.TIMESTAMP_GRANULARITIES) if asked)
 
 
-def language(fields: Fields) -> str | None:
-    """Whisper's code for the language, or None to detect it."""
-    text = fields.text("language")
-    return None if text is None else canonical_language(text)
+def known_speakers(fields: Fields) -> tuple[KnownSpeaker, ...]:
+    """The voices that the client knows: as many names as clips."""
+    name = known.KNOWN_SPEAKER_REFERENCES.name
+    names = [name or "" for name in fields.read_all(known.KNOWN_SPEAKER_NAMES)]
+    clips = [url or "" for url in fields.read_all(known.KNOWN_SPEAKER_REFERENCES)]
+    if len(names) != len(clips):
+        raise InvalidRequest(f"{len(names)} known speakers have {len(clips)} clips", param=name)
+    if len(names) > known.REFERENCES_MAX:
+        raise InvalidRequest(f"At most {known.REFERENCES_MAX} speakers may be known", param=name)
+    if len(set(names)) < len(names):
+        raise InvalidRequest("Two known speakers have the same name", param="known_speaker_names")
+    return tuple(KnownSpeaker(*voice) for voice in zip(names, map(_clip, clips), strict=True))
+
+
+def _clip(url: str) -> bytes:
+    """The bytes in a data URL."""
+    name = known.KNOWN_SPEAKER_REFERENCES.name
+    head, comma, data = url.partition(",")
+    if not (head.startswith("data:") and head.endswith(";base64") and comma):
+        raise wrong(name, url, "a data URL such as data:audio/wav;base64,…")
+    try:
+        clip = b64decode(data, validate=True)
+    except binascii.Error:
+        raise wrong(name, url, "a data URL in base64") from None
+    if not 0 < len(clip) <= REFERENCE_BYTES_MAX:
+        raise InvalidRequest(f"{name}: a clip has 1 to {REFERENCE_BYTES_MAX} bytes", param=name)
+    return clip
+
+
+def remarks(fields: Fields, parameters: Parameters, *, format: str) -> Iterator[str]:
+    """What a client asked for in its fields that changes nothing, for the answer's ``warnings``.
+
+    ``format`` is the answer's, or "events" for a stream of them.
+    """
+    strangers = fields.strangers(parameters)
+    for name in strangers[:STRANGERS_MAX]:
+        yield f"the parameter {name[:ECHO_MAX]!r} is not known here"
+    if len(strangers) > STRANGERS_MAX:
+        yield f"{len(strangers) - STRANGERS_MAX} more parameters are not known here"
+    for parameter in parameters:
+        shown_in = known.SHOWN_IN.get(parameter, (format,))
+        if format not in shown_in and any(fields.read_all(parameter)):
+            yield f"{parameter.name} only shows in {' and '.join(shown_in)}"
+    if known.VAD_FILTER in parameters and fields.read(known.VAD_FILTER) is False:
+        yield f"vad_filter=false changed nothing: {ALWAYS_CUT}"
+    if known.CHUNKING_STRATEGY in parameters:
+        yield from _chunking(fields)
+
+
+def _chunking(fields: Fields) -> Iterator[str]:
+    """OpenAI's way to cut audio: checked for sense, and named where ours is another.
+
+    It is "auto", an object as JSON, or an object's parts as the SDKs send them.
+    """
+    name = known.CHUNKING_STRATEGY.name
+    parts = {key for key in fields.values if key.startswith(f"{name}[")}
+    text = fields.read(known.CHUNKING_STRATEGY)
+    kind = fields.values.get(f"{name}[type]", ("server_vad",))[-1]
+    if text is not None and text.lower() != "auto":
+        kind, parts = _type_in(name, text), {name}
+    if kind != "server_vad":
+        raise wrong(name, kind, "auto, or an object of the type server_vad")
+    if parts:
+        yield f"{name} changed nothing: {ALWAYS_CUT}"
+
+
+def _type_in(name: str, text: str) -> str:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise wrong(name, text, "auto, or an object of the type server_vad")
+    return str(value.get("type"))

@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 from quart import Response, jsonify, request
 
+from asr.http import parameters as known
+from asr.http.answers import text_answer, warned
+from asr.http.body import keep
 from asr.http.errors import envelope
-from asr.http.forms import granularities, openai_options, pick
-from asr.http.streams import EVENT_STREAM, HEADERS, transcript_events
+from asr.http.forms import granularities, layout, openai_options, remarks
+from asr.http.keys import client_of
+from asr.http.streams import stream
 from asr.http.uploads import receive_upload
 from asr.pipeline.errors import UnknownModel
-from asr.pipeline.formats import OPENAI, openai_json, verbose_json
+from asr.pipeline.formats import OPENAI, diarized_json, openai_json, verbose_json
 from asr.pipeline.names import OPENAI_NAMES
 
 if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
     from asr.actors.house import House
-    from asr.http.forms import Fields
+    from asr.actors.transcriber import Notify
+    from asr.http.fields import Fields
     from asr.http.settings import HttpSettings
+    from asr.pipeline.cues import Layout
     from asr.pipeline.formats import Granularity
     from asr.pipeline.types import Options, Task, Transcript
-
-FORMATS = {name: name for name in ("json", *OPENAI, "verbose_json")}
 
 WHISPER_RELEASED = 1_663_718_400  # 2022-09-21: clients want a number in ``created``
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client of /v1/audio wants, and how it wants to read it."""
+    """What a client of /v1/audio wants, how it wants to read it, and what changes nothing of it."""
 
     format: str
+    layout: Layout
     granularities: frozenset[Granularity]
     stream: bool
     options: Options
+    remarks: tuple[str, ...]
 
 
 def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
-    """Serve /v1/audio."""
+    """Serve /v1/audio, and the same under Azure's path, where the model is in the address."""
 
-    async def transcribe(task: Task) -> Response:
+    async def transcribe(task: Task, model: str | None = None) -> Response:
         house.refuse_if_full()
-        async with receive_upload(
-            request, house.receiver, file_field="file", settings=settings
-        ) as upload:
-            wish = read_wish(upload.fields, task)
-            options = replace(wish.options, model=house.models.resolve(wish.options.model))
-            transcript = await house.transcribe(
-                upload.path, options, client=request.remote_addr or ""
-            )
-        return answer(transcript, wish)
+        upload = await keep(
+            request, receive_upload(request, house, file_field="file", settings=settings)
+        )
+        wish = read_wish(upload.fields, task, settings, azure=model is not None)
+        name = house.models.resolve(model or wish.options.model)
+        options = replace(wish.options, model=name)
+        ask = partial(house.transcribe, upload.path, options, client=client_of(request))
+
+        async def work(notify: Notify) -> Transcript:
+            return warned(await ask(notify=notify), wish.remarks)
+
+        if wish.stream:
+            return await stream(request, work, speakers=options.diarize, logprobs=options.logprobs)
+        return answer(warned(await ask(), wish.remarks), wish)
 
     @app.post("/v1/audio/transcriptions")
     async def transcriptions() -> Response:
@@ -63,14 +75,22 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
     async def translations() -> Response:
         return await transcribe("translate")
 
+    @app.post("/openai/deployments/<path:name>/audio/transcriptions")
+    async def azure_transcriptions(name: str) -> Response:
+        return await transcribe("transcribe", name)
+
+    @app.post("/openai/deployments/<path:name>/audio/translations")
+    async def azure_translations(name: str) -> Response:
+        return await transcribe("translate", name)
+
 
 def add_model_routes(app: QuartTrio, house: House) -> None:
     """Serve /v1/models; a model's name may hold slashes."""
 
     @app.get("/v1/models")
     async def models() -> Response:
-        known = await trio.to_thread.run_sync(house.models.catalogue)  # it looks at the disk
-        names = (*OPENAI_NAMES, *(model.name for model in known))
+        catalogued = await trio.to_thread.run_sync(house.models.catalogue)  # it looks at the disk
+        names = (*OPENAI_NAMES, *(model.name for model in catalogued))
         return jsonify({"object": "list", "data": [model_card(name) for name in names]})
 
     @app.get("/v1/models/<path:name>")
@@ -83,30 +103,36 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
         return jsonify(model_card(name))
 
 
-def read_wish(fields: Fields, task: Task) -> Wish:
+def read_wish(fields: Fields, task: Task, settings: HttpSettings, *, azure: bool) -> Wish:
     """What the fields ask for. Words cost time: they are made only where they will be shown."""
-    format = pick("response_format", fields.text("response_format") or "json", FORMATS)
+    format = fields.read(known.RESPONSE_FORMAT)
+    streamed = fields.read(known.STREAM)
     asked = granularities(fields)
-    words = "word" in asked and format == "verbose_json"
+    lines = layout(fields, default=settings.layout)
+    shown = not streamed and (
+        ("word" in asked and format == "verbose_json")
+        or (format in known.SUBTITLES and lines.wants_words)
+    )
+    parameters = known.AZURE if azure else known.TRANSCRIPTIONS
     return Wish(
         format=format,
+        layout=lines,
         granularities=asked,
-        stream=fields.flag("stream", default=False),
-        options=openai_options(fields, task=task, words=words),
+        stream=streamed,
+        options=openai_options(fields, task=task, words=shown, diarize=format == "diarized_json"),
+        remarks=tuple(remarks(fields, parameters, format="events" if streamed else format)),
     )
 
 
 def answer(transcript: Transcript, wish: Wish) -> Response:
-    """The transcript in the wanted format; streamed, all formats are the same events."""
-    if wish.stream:
-        events = transcript_events(transcript)
-        return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
+    """The transcript in the wanted format."""
     if wish.format == "json":
-        return jsonify(openai_json(transcript))
+        return jsonify(openai_json(transcript, logprobs=wish.options.logprobs))
     if wish.format == "verbose_json":
         return jsonify(verbose_json(transcript, wish.granularities))
-    style = OPENAI[wish.format]
-    return Response(style.write(transcript), content_type=style.content_type)
+    if wish.format == "diarized_json":
+        return jsonify(diarized_json(transcript))
+    return text_answer(transcript, OPENAI[wish.format], speakers=False, layout=wish.layout)
 
 
 def model_card(name: str) -> dict[str, Any]:

@@ -6,7 +6,11 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from asr.pipeline.cues import Layout
 from asr.pipeline.setting import setting
+
+# What is easy to read: two lines of 42 characters, and seven seconds, as broadcasters have it.
+READABLE = Layout(line_width_max=42, lines_max=2, cue_s_max=7.0)
 
 KEY = re.compile(r"[!-~]{1,512}")  # what every client can put into a header as it is
 
@@ -37,6 +41,11 @@ class HttpSettings:
     )
     asr_dialect: Literal["auto", "classic", "wrapped"] = setting(
         "ASR_DIALECT", "auto", "answers of /asr; auto goes by the names that the client uses"
+    )
+    readable_subtitles: bool = setting(
+        "ASR_READABLE_SUBTITLES",
+        False,
+        "srt and vtt in two lines of 42 characters and 7 s a cue at most, unless asked otherwise",
     )
     body_chunk_timeout_s: float = setting(
         "ASR_BODY_CHUNK_TIMEOUT_S", 30.0, "408 when an upload pauses for longer"
@@ -69,6 +78,11 @@ class HttpSettings:
     def origins(self) -> frozenset[str]:
         """The allowed origins as browsers write them, or ``*``."""
         return frozenset(map(_origin, _listed(self.cors_origins)))
+
+    @property
+    def layout(self) -> Layout:
+        """How subtitles are laid out for clients that say nothing of it."""
+        return READABLE if self.readable_subtitles else Layout()
 
 
 def _listed(text: str) -> tuple[str, ...]:

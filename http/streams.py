@@ -1,40 +1,165 @@
-"""Server-sent events, in OpenAI's words. No event has an ``id``: the SDK fails on them."""
+"""Server-sent events, in OpenAI's words, while the audio is still being decoded.
+
+No event has an ``id``: the SDK fails on them.
+"""
 
 from __future__ import annotations
 
 import json
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from asr.pipeline.formats import verbose_json
+import trio
+from quart import Response
+
+from asr.http.body import keep
+from asr.http.errors import openai_error, our_bug, request_id_of
+from asr.pipeline.errors import AsrError
+from asr.pipeline.formats import diarized_json, openai_logprobs, verbose_json
 
 if TYPE_CHECKING:
-    from asr.pipeline.types import Transcript
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    from quart.wrappers import Request
+
+    from asr.actors.transcriber import Notify
+    from asr.pipeline.types import Progress, Segment, Transcript
+
+    Work = Callable[[Notify], Awaitable[Transcript]]
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 # Proxies must neither keep nor gather events.
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
+# What the last event has of verbose_json.
+DONE = ("text", "usage", "segments", "warnings")
 
-def transcript_events(transcript: Transcript) -> str:
-    """A whole transcript as events: a delta for each segment, then all of it, then the end."""
-    deltas = [event("transcript.text.delta", delta=text) for text in deltas_of(transcript)]
-    whole = verbose_json(transcript)
-    done = {name: whole[name] for name in ("text", "usage", "segments")}
-    return "".join([*deltas, event("transcript.text.done", **done), "data: [DONE]\n\n"])
+# A comment after so long without an event: shorter than any proxy's or client's patience.
+KEEP_ALIVE_S = 5.0
 
 
-def deltas_of(transcript: Transcript) -> list[str]:
+async def stream(request: Request, work: Work, *, speakers: bool, logprobs: bool) -> Response:
+    """An answer made of events, while ``work`` goes on beside it.
+
+    What goes wrong before the audio could be read is raised here, and answered with a status of its
+    own; later it is an event. ``speakers`` tells who said what at the end.
+    """
+    told = Told()
+    nursery = await keep(request, trio.open_nursery())
+    nursery.start_soon(told.all_of, work)
+    await told.begun()
+    events = told.events(request_id_of(request), speakers=speakers, logprobs=logprobs)
+    return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
+
+
+class Told:
+    """What a request has told, and its client has not heard yet.
+
+    It holds nothing that the request does not hold itself, so it needs no bound of its own.
+    """
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+        self._end: Transcript | Exception | None = None
+        self._news = trio.Event()
+
+    async def all_of(self, work: Work) -> None:
+        """Take in what work tells, to its end, whichever that is."""
+        try:
+            self._end = await work(self._hear)
+        except Exception as error:  # for the client: to raise it here would only cut the stream
+            self._end = error
+        self._news.set()
+
+    def _hear(self, progress: Progress) -> None:
+        self._segments += progress.segments
+        self._news.set()
+
+    async def begun(self) -> None:
+        """Return at the first news, or soon; raises what ended the work by then."""
+        with trio.move_on_after(KEEP_ALIVE_S):
+            await self._news.wait()
+        if isinstance(self._end, Exception):
+            raise self._end
+
+    async def events(
+        self, request_id: str, *, speakers: bool, logprobs: bool
+    ) -> AsyncIterator[str]:
+        """Deltas as they come, comments while none do, then the whole, or what went wrong."""
+        yield comment("transcribing")
+        deltas = Deltas(logprobs=logprobs)
+        while self._end is None or self._segments:
+            with trio.move_on_after(KEEP_ALIVE_S) as waiting:
+                await self._news.wait()
+            for segment in self._taken():
+                if delta := deltas.of(segment):
+                    yield delta
+            if waiting.cancelled_caught:
+                yield comment("still transcribing")
+        assert self._end is not None
+        for last in ending(self._end, request_id, speakers=speakers, logprobs=logprobs):
+            yield last
+
+    def _taken(self) -> Sequence[Segment]:
+        taken, self._segments = self._segments, []
+        if self._end is None:
+            self._news = trio.Event()
+        return taken
+
+
+class Deltas:
     """The segments' shares of the transcript's text: joined, they are exactly that."""
-    texts = [segment.text for segment in transcript.segments]
-    whole = "".join(texts)
-    first, last = len(whole) - len(whole.lstrip()), len(whole.rstrip())
-    bounds = pairwise([0, *accumulate(map(len, texts))])
-    return [text for start, stop in bounds if (text := whole[max(start, first) : min(stop, last)])]
+
+    def __init__(self, *, logprobs: bool) -> None:
+        self._logprobs = logprobs
+        self._begun = False
+        self._space = ""  # at the end of what was said: the transcript's own is not told
+
+    def of(self, segment: Segment) -> str:
+        """The event for a segment, or nothing if it adds no text."""
+        text = self._space + segment.text
+        if not self._begun:
+            text = text.lstrip()
+        delta = text.rstrip()
+        self._space = text[len(delta) :]
+        self._begun = self._begun or bool(delta)
+        if not delta:
+            return ""
+        more = {"logprobs": openai_logprobs(segment.said)} if self._logprobs else {}
+        return event("transcript.text.delta", delta=delta, **more)
+
+
+def ending(
+    end: Transcript | Exception, request_id: str, *, speakers: bool, logprobs: bool
+) -> Iterator[str]:
+    """The last events: all of the transcript, or an error."""
+    if isinstance(end, Exception):
+        error = openai_error(end) if isinstance(end, AsrError) else our_bug(end, request_id)
+        yield named("error", {"error": error})
+        return
+    if speakers:
+        for segment in diarized_json(end)["segments"]:
+            yield named(segment["type"], segment)
+    whole = verbose_json(end)
+    done: dict[str, Any] = {name: whole[name] for name in DONE if name in whole}
+    if logprobs:
+        done["logprobs"] = openai_logprobs(
+            token for segment in end.segments for token in segment.said
+        )
+    yield event("transcript.text.done", **done)
+    yield "data: [DONE]\n\n"
 
 
 def event(kind: str, **values: Any) -> str:
     """One event: its name in a line of its own, and in the data."""
-    data = json.dumps({"type": kind, **values}, ensure_ascii=False)
-    return f"event: {kind}\ndata: {data}\n\n"
+    return named(kind, {"type": kind, **values})
+
+
+def named(kind: str, data: dict[str, Any]) -> str:
+    """An event by its name and its data."""
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def comment(text: str) -> str:
+    """What readers pass over; it keeps connections open."""
+    return f": {text}\n\n"

@@ -1,31 +1,36 @@
 """Hypotheses to a transcript: in order of time, within the audio, and without silence."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from asr.pipeline.fallback import is_silence
-from asr.pipeline.types import Hypothesis, Piece, Segment, Task, Transcript, Word
+from asr.pipeline.types import Hypothesis, Piece, Segment, Token, Word
 
 
-def assemble(
-    hypotheses: Iterable[Hypothesis],
-    *,
-    language: str,
-    task: Task,
-    duration_s: float,
-    warnings: Iterable[str] = (),
-) -> Transcript:
-    """The transcript of an audio of ``duration_s``, from hypotheses in any order.
+@dataclass(slots=True)
+class Assembly:
+    """The segments of an audio of ``duration_s``, as its hypotheses come, in order of time.
 
     Starts and ends never run backwards, and no text is lost to that: segments overlap instead.
     """
-    segments: list[Segment] = []
-    start_s = end_s = 0.0
-    for hypothesis in sorted(hypotheses, key=lambda heard: heard.window.start_s):
-        for piece in _shown(hypothesis, duration_s):
-            start_s, end_s = max(piece.start_s, start_s), max(piece.end_s, end_s)
-            segments.append(_segment(piece, hypothesis, start_s=start_s, end_s=end_s))
-    return Transcript(language, task, duration_s, tuple(segments), tuple(warnings))
+
+    duration_s: float
+    segments: list[Segment] = field(default_factory=list)
+
+    def add(self, hypotheses: Iterable[Hypothesis]) -> tuple[Segment, ...]:
+        """Take in what was heard next; the segments that it adds."""
+        before = len(self.segments)
+        for hypothesis in hypotheses:
+            for piece in _shown(hypothesis, self.duration_s):
+                self.segments.append(self._next(piece, hypothesis))
+        return tuple(self.segments[before:])
+
+    def _next(self, piece: Piece, hypothesis: Hypothesis) -> Segment:
+        start_s, end_s = piece.start_s, piece.end_s
+        if self.segments:
+            last = self.segments[-1]
+            start_s, end_s = max(start_s, last.start_s), max(end_s, last.end_s)
+        return _segment(piece, hypothesis, start_s=start_s, end_s=end_s)
 
 
 def _shown(hypothesis: Hypothesis, duration_s: float) -> Iterator[Piece]:
@@ -55,7 +60,16 @@ def _segment(piece: Piece, hypothesis: Hypothesis, *, start_s: float, end_s: flo
         no_speech_prob=hypothesis.no_speech_prob,
         compression_ratio=hypothesis.compression_ratio,
         words=tuple(_within(word, start_s, end_s) for word in piece.words),
+        said=tuple(_said(piece)),
     )
+
+
+def _said(piece: Piece) -> Iterator[Token]:
+    """The tokens of the text, if they are known by their bytes; timestamps have none."""
+    if piece.spelled:
+        for spelled, logprob in zip(piece.spelled, piece.logprobs, strict=True):
+            if spelled:
+                yield Token(spelled, logprob)
 
 
 def _within(word: Word, start_s: float, end_s: float) -> Word:

@@ -139,6 +139,7 @@ class Vocabulary:
                     self._text(tokens[a:b]),
                     tuple(tokens[a:b]),
                     logprobs=tuple(logprobs[a:b]),
+                    spelled=self._bytes(tokens[a:b]) if row.decoding.spelled else (),
                 )
                 for begin, end, a, b in pieces
             ),
@@ -155,6 +156,11 @@ class Vocabulary:
 
     def _text(self, tokens: Sequence[int]) -> str:
         return self.tokenizer.decode([token for token in tokens if token < self.eot])
+
+    def _bytes(self, tokens: Sequence[int]) -> tuple[bytes, ...]:
+        """Each token's share of the text; timestamps have none."""
+        bytes_of = self.tokenizer.encoding.decode_single_token_bytes
+        return tuple(bytes_of(token) if token < self.eot else b"" for token in tokens)
 
     def spell(self, tokens: Sequence[int], decoding: Decoding) -> tuple[Spelled, ...]:
         """The words of text tokens; they join to their text. A translation is in English."""

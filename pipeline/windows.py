@@ -6,10 +6,11 @@ from asr.pipeline.audio import SAMPLE_RATE, Audio
 from asr.pipeline.fallback import is_silence
 from asr.pipeline.types import Hypothesis, Span, Window
 
+WINDOW_S = 30.0  # what the model sees at once
 REST_S = 0.5  # less than this is not worth another look, and no look goes on by less
 
 
-def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = 30.0) -> tuple[Window, ...]:
+def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = WINDOW_S) -> tuple[Window, ...]:
     """Pack spans, in order of time, into windows from a first span's start to a last one's end.
 
     Greedy, as whispermlx merges: a span that would make the window too long begins the next. Spans

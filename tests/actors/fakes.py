@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trio
 from trio.testing import wait_all_tasks_blocked
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.engine import ModelFolder, Row
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Span, Window
-from tests.fakes import FakeThread
+from tests.fakes import FakeThread, Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -80,20 +79,30 @@ def said(
 
 
 @dataclass
-class FakeDecoder:
-    """Stands in for ffmpeg: a minute of samples, unless the table says otherwise of the source."""
+class FakeDecoder(Gate):
+    """Stands in for ffmpeg: a minute of samples, unless a table says otherwise.
+
+    ``seconds`` go by the source, ``looks_s`` by how often somebody has looked.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    looks_s: list[float] = field(default_factory=list)
     asked: list[tuple[str, bool]] = field(default_factory=list)  # the source, and whether it is raw
+    wanted: list[Wanted] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
 
     async def __call__(
         self, source: Path, target: Path, wanted: Wanted, *, check: Callable[[], None]
     ) -> Audio:
-        await trio.lowlevel.checkpoint()
         self.asked.append((source.name, wanted.raw))
+        self.wanted.append(wanted)
+        await self._free.wait()
         check()
         target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
-        return Audio(target, round(self.seconds.get(source.name, 60.0) * SAMPLE_RATE))
+        seconds = self.looks_s.pop(0) if self.looks_s else self.seconds.get(source.name, 60.0)
+        return Audio(target, round(seconds * SAMPLE_RATE))
 
 
 @dataclass

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.house import House, HouseSettings, Machine, open_house
+from asr.actors.fetcher import Fetcher, UrlSettings
+from asr.actors.house import House, Machine, open_house
 from asr.actors.metrics import Metrics
+from asr.actors.settings import HouseSettings
 from asr.pipeline.errors import AsrError, UnknownModel
 from asr.pipeline.types import Options
 from tests.actors.fake_engine import Script
@@ -87,6 +89,7 @@ class Home:
             metrics=self.metrics,
             machine=MACHINE,
             spool=self.folder / "spool",
+            fetcher=Fetcher(UrlSettings()),
             threads=self.threads,
             read=self.decoder,
             leave_thread=self.leave,

@@ -1,18 +1,15 @@
-import wave
-from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.house import HouseSettings, open_house
 from asr.actors.queue import QueueStats
+from asr.actors.settings import HouseSettings
 from asr.pipeline.engine import LoadedModel
 from asr.pipeline.errors import Busy, DeadlineExceeded, UnknownModel
 from asr.pipeline.types import Options
-from tests.actors.fakes import said
-from tests.actors.home import MACHINE, SETTINGS, Home
+from tests.actors.home import Home
 from tests.fakes import pass_time
 
 BASE_LOADED = (LoadedModel("base", 100),)
@@ -273,27 +270,6 @@ async def test_the_dashboard_shows_what_waits_what_runs_and_what_is_loaded(
         "whisperx_vram_allocated_bytes 100.0",
     )
     assert [line for line in lines if line not in shown.splitlines()] == []
-
-
-async def test_with_real_threads_and_the_real_ffmpeg(home: Home) -> None:
-    """On the real clock."""
-    speech = home.folder / "speech"
-    with wave.open(str(speech), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000))
-    home.script.reads_files = True
-    home.script.says = partial(said, text="Hello.")
-    async with open_house(
-        SETTINGS,
-        engine=home.script.engine,
-        finder=lambda: home.finder,
-        models=home.store(),
-        metrics=home.metrics,
-        machine=MACHINE,
-        spool=home.folder / "spool",
-    ) as house:
-        transcript = await house.transcribe(speech, Options())
-    assert (transcript.text, transcript.language, transcript.duration_s) == ("Hello.", "de", 1.0)
 
 
 def list_of(folder: Path) -> list[str]:

@@ -1,14 +1,7 @@
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
-import trio
 
-from asr.actors.listener import Listener, ListenerMessage, run_listener
-from asr.actors.receiver import Limits, run_receiver
-from asr.actors.transcriber import Stations, transcribe
 from asr.pipeline.engine import Row
 from asr.pipeline.errors import InvalidRequest, StorageFull
 from asr.pipeline.types import (
@@ -16,84 +9,12 @@ from asr.pipeline.types import (
     Decoding,
     Hypothesis,
     Options,
-    Progress,
     Segment,
     Span,
     Transcript,
 )
-from tests.actors.fakes import FakeDecoder, FakeFinder, said
-from tests.actors.room import Room
-from tests.fakes import FakeThread
-
-if TYPE_CHECKING:
-    from asr.actors.librarian import Librarian
-
-ENGLISH = Options(language="en")
-
-LIMITS = Limits(upload_bytes_max=1000, all_bytes_max=1000, free_min_bytes=1000)
-
-
-class FakeLibrarian:
-    """Has every model, in a folder of its name."""
-
-    async def fetch(self, name: str) -> Path:
-        await trio.lowlevel.checkpoint()
-        return Path(name)
-
-
-class Walk:
-    """One request's way past real actors with fakes in them."""
-
-    def __init__(self, room: Room, folder: Path) -> None:
-        self.room = room
-        self.script = room.script
-        self.decoder = FakeDecoder()
-        self.finder = FakeFinder()
-        self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
-        self.progress: list[Progress] = []
-        self._spool = folder / "spool"
-        self._source = folder / "speech.mp3"
-
-    async def open(self, nursery: trio.Nursery, thread: FakeThread) -> None:
-        post, inbox = trio.open_memory_channel[ListenerMessage](1)
-        nursery.start_soon(run_listener, inbox, lambda: self.finder, thread)
-        receive = partial(run_receiver, in_thread=thread, free_bytes=self._free_bytes)
-        self._stations = Stations(
-            read=self.decoder,
-            receiver=await nursery.start(receive, self._spool, LIMITS),
-            listener=Listener(post),
-            librarian=cast("Librarian", FakeLibrarian()),
-            gpu=self.room.gpu,
-            metrics=self.room.metrics,
-        )
-
-    async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
-        self._source.write_bytes(bytes(250_000))
-        return await transcribe(
-            self._source,
-            options,
-            model="base",
-            raw=raw,
-            stations=self._stations,
-            notify=self.progress.append,
-        )
-
-    def _free_bytes(self, _spool: Path) -> int:
-        return self.free_bytes.pop(0) if len(self.free_bytes) > 1 else self.free_bytes[0]
-
-    def looks(self) -> list[tuple[float, float]]:
-        """The windows that the model saw, in order."""
-        return [(row.window.start_s, row.window.end_s) for row in self.script.admitted]
-
-    def scratch_files(self) -> list[Path]:
-        return list(self._spool.glob("*/*"))
-
-
-@pytest.fixture
-async def walk(room: Room, nursery: trio.Nursery, thread: FakeThread, tmp_path: Path) -> Walk:
-    walk = Walk(room, tmp_path)
-    await walk.open(nursery, thread)
-    return walk
+from tests.actors.fakes import said
+from tests.actors.walk import Walk
 
 
 def segment(start_s: float, end_s: float, text: str, *, window_start_s: float) -> Segment:
@@ -200,7 +121,16 @@ async def test_progress_counts_windows_in_seconds_of_the_whole_audio(walk: Walk)
     walk.finder.table[100.0] = (Span(0.0, 30.0), Span(60.0, 80.0))  # half of it is speech
     walk.script.says = until({0.0: 10.0})
     await walk.transcribe()
-    assert walk.progress == [Progress(60, 100), Progress(100, 100)]
+    told = [(progress.done_s, progress.total_s) for progress in walk.progress]
+    assert told == [(0, 100), (60, 100), (100, 100)]
+
+
+async def test_segments_are_told_as_they_become_known(walk: Walk) -> None:
+    walk.decoder.seconds["speech.mp3"] = 75.0
+    transcript = await walk.transcribe()
+    told = [[segment.text for segment in progress.segments] for progress in walk.progress]
+    assert told == [[], [" 10"], [" 130"], [" 160"]]  # the scratch file, and a start
+    assert sum((progress.segments for progress in walk.progress), ()) == transcript.segments
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,17 @@ import trio
 from asr.actors.metrics import Metrics
 from asr.actors.queue import QueueStats
 from asr.pipeline.engine import LoadedModel
-from asr.pipeline.errors import TooLarge, UnknownModel
+from asr.pipeline.errors import InvalidRequest, TooLarge, UnknownModel
 from asr.pipeline.models import ModelInfo
-from asr.pipeline.types import Options, Segment, Transcript
+from asr.pipeline.types import Detected, Options, Progress, Segment, Transcript
 from tests.fakes import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from asr.actors.house import House
+    from asr.actors.transcriber import Notify
 
 
 def segment(start_s: float, end_s: float, text: str) -> Segment:
@@ -103,6 +104,26 @@ class FakeModels:
         return name
 
 
+@dataclass
+class FakeFetcher:
+    """Has the files of a small web."""
+
+    web: dict[str, bytes] = field(default_factory=dict)
+
+    async def fetch(
+        self, url: str, write: Callable[[bytes], Awaitable[None]], *, bytes_max: int
+    ) -> str:
+        if url not in self.web:
+            raise InvalidRequest("This server fetches no urls", param="url")
+        assert len(self.web[url]) <= bytes_max
+        await write(self.web[url])
+        return url.rpartition("/")[2]
+
+
+def unheard(_progress: Progress) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the house heard: the bytes of the file, and the words beside it."""
@@ -114,13 +135,19 @@ class Asked:
 
 @dataclass
 class FakeHouse(Gate):
-    """Answers ``answer``, or raises it; ``hold()`` keeps every request busy until ``release()``."""
+    """Answers ``answer``, or raises it; ``hold()`` keeps every request busy until ``release()``.
+
+    ``news`` are told before that.
+    """
 
     receiver: FakeReceiver
     answer: Transcript | Exception = HELLO
+    news: tuple[Progress, ...] = ()
+    detected: Detected = Detected("de", 0.98765)  # noqa: RUF009 - frozen
     refusal: Exception | None = None
     why_broken: str | None = None
     models: FakeModels = field(default_factory=FakeModels)
+    fetcher: FakeFetcher = field(default_factory=FakeFetcher)
     metrics: Metrics = field(default_factory=Metrics)
     asked: list[Asked] = field(default_factory=list)
     running: int = 0
@@ -145,10 +172,18 @@ class FakeHouse(Gate):
             raise self.refusal
 
     async def transcribe(
-        self, source: Path, options: Options, *, client: str = "", raw: bool = False
+        self,
+        source: Path,
+        options: Options,
+        *,
+        client: str = "",
+        raw: bool = False,
+        notify: Notify = unheard,
     ) -> Transcript:
         audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
         self.asked.append(Asked(audio, options, raw))
+        for progress in self.news:
+            notify(progress)
         self.running += 1
         try:
             await self._free.wait()
@@ -157,6 +192,16 @@ class FakeHouse(Gate):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def detect_language(
+        self, source: Path, *, model: str, raw: bool, audio_track: int | None
+    ) -> Detected:
+        audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
+        self.asked.append(Asked(audio, Options(model, audio_track=audio_track), raw))
+        await trio.lowlevel.checkpoint()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.detected
 
 
 def as_house(fake: FakeHouse) -> House:

@@ -94,7 +94,11 @@ async def test_the_text_of_json_is_a_string_or_the_list_of_segments(
         ({"output": "txt", "task": "translate"}, Options(task="translate"), False),
         ({"output": "txt", "language": "de-DE"}, Options(language="de"), False),
         ({"output": "txt", "initial_prompt": "Ada"}, Options(prompt="Ada"), False),
-        ({"output": "txt", "word_timestamps": "True"}, Options(words=True), False),
+        ({"output": "json", "word_timestamps": "True"}, Options(words=True), False),
+        ({"output": "srt", "word_timestamps": "True"}, Options(), False),  # it shows none
+        ({"output": "srt", "highlight_words": "True"}, Options(words=True), False),
+        ({"output": "json", "audio_track": "2"}, Options(audio_track=2), False),
+        ({"output": "json", "return_speaker_embeddings": "1"}, Options(embeddings=True), False),
         ({"output": "txt", "enable_diarization": "1"}, Options(diarize=True), False),
         ({"hotwords": "Ada, Bob"}, Options(hotwords="Ada, Bob", words=True, diarize=True), False),
         ({"diarize": "false", "word_timestamps": "no"}, Options(), False),
@@ -197,3 +201,30 @@ async def test_a_transcript_says_what_was_skipped(
     house.answer = replace(HELLO, warnings=("no speakers: there is no diarizer",))
     answer = await client.post("/asr", data=asr_form(), headers=HEADERS)
     assert (await answer.get_json())["warnings"] == ["no speakers: there is no diarizer"]
+
+
+async def test_embeddings_have_a_place_once_they_are_asked_for(client: TestClientProtocol) -> None:
+    asked = await client.post(
+        "/asr?return_speaker_embeddings=true", data=asr_form(), headers=HEADERS
+    )
+    unasked = await client.post("/asr", data=asr_form(), headers=HEADERS)
+    assert (await asked.get_json())["speaker_embeddings"] == {}
+    assert "speaker_embeddings" not in await unasked.get_json()
+
+
+@pytest.mark.parametrize("query", ["output=txt", "output_format=srt"])
+async def test_what_was_skipped_is_in_a_header_where_the_body_has_no_place(
+    client: TestClientProtocol, query: str
+) -> None:
+    answer = await client.post(f"/asr?{query}&beam_size=5", data=asr_form(), headers=HEADERS)
+    assert "beam_size" in answer.headers["Asr-Warnings"]
+
+
+@pytest.mark.parametrize("query", ["output=srt", "output_format=srt"])
+async def test_subtitles_are_laid_out_in_either_dialect(
+    client: TestClientProtocol, query: str
+) -> None:
+    path = f"/asr?{query}&max_words_per_line=1&max_line_width=9&max_line_count=1"
+    answer = await client.post(path, data=asr_form(), headers=HEADERS)
+    body = await answer.get_data(as_text=True)
+    assert body.count("-->") == 3

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asr.http.streams import transcript_events
-from asr.pipeline.types import Options, Transcript
-from tests.http.fakes import Asked, segment
+from asr.http.app import create_app
+from asr.pipeline.types import Options, Token
+from tests.http.fakes import HELLO, Asked, as_house, segment
 from tests.http.wire import AUDIO, FORM_TYPE, form
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
 
+    from asr.http.settings import HttpSettings
     from tests.http.fakes import FakeHouse
 
 HEADERS = {"Content-Type": FORM_TYPE}
 PATH = "/v1/audio/transcriptions"
+
+# Who is to blame where it is not the field itself.
+PARAMS = {"include[]": "include", "known_speaker_names": "known_speaker_references"}
 
 
 @pytest.mark.parametrize(
@@ -93,12 +98,17 @@ async def test_the_house_hears_what_the_form_says(
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("response_format", "diarized_json"),
         ("response_format", "pdf"),
         ("temperature", "1.5"),
         ("temperature", "nan"),
         ("language", "klingon"),
         ("stream", "perhaps"),
+        ("include[]", "everything"),
+        ("chunking_strategy", "manual"),
+        ("known_speaker_names", "Ada"),
+        ("num_speakers", "0"),
+        ("max_line_width", "wide"),
+        ("max_cue_seconds", "0"),
         ("timestamp_granularities", "letter"),
         ("model", "none-such"),
     ],
@@ -109,32 +119,88 @@ async def test_a_bad_value_is_refused_by_its_name(
     answer = await client.post(PATH, data=form({field: value}), headers=HEADERS)
     error: dict[str, Any] = (await answer.get_json())["error"]
     assert answer.status_code == 400
-    assert (error["param"], error["type"]) == (field, "invalid_request_error")
+    assert (error["type"], error["param"]) == ("invalid_request_error", PARAMS.get(field, field))
 
 
-async def test_a_stream_has_deltas_that_make_the_text_and_one_end(
-    client: TestClientProtocol,
+async def test_diarized_json_asks_for_speakers(
+    client: TestClientProtocol, house: FakeHouse
 ) -> None:
-    answer = await client.post(PATH, data=form({"stream": "true"}), headers=HEADERS)
-    assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    *events, end, rest = (await answer.get_data(as_text=True)).split("\n\n")
-    assert (end, rest) == ("data: [DONE]", "")
-    heads, datas = zip(*(event.split("\n") for event in events), strict=True)
-    deltas, done = [json.loads(data[6:]) for data in datas[:-1]], json.loads(datas[-1][6:])
-    assert heads == ("event: transcript.text.delta",) * 2 + ("event: transcript.text.done",)
-    assert "".join(delta["delta"] for delta in deltas) == done["text"] == "Hello there, general."
-    assert [segment["id"] for segment in done["segments"]] == [0, 1]
+    body = form({"response_format": "diarized_json", "num_speakers": "2"})
+    answer = await (await client.post(PATH, data=body, headers=HEADERS)).get_json()
+    assert house.asked[0].options == Options("base", diarize=True, num_speakers=2)
+    assert {segment["speaker"] for segment in answer["segments"]} == {"A"}
 
 
-@pytest.mark.parametrize(
-    "texts", [(), (" one",), (" one", " "), ("\u2028line\n", " two "), (" ", " one", " two")]
-)
-def test_the_deltas_of_any_transcript_make_its_text(texts: tuple[str, ...]) -> None:
-    segments = tuple(segment(i, i + 1, text) for i, text in enumerate(texts))
-    transcript = Transcript("en", "transcribe", 9, segments)
-    datas = [line[6:] for line in transcript_events(transcript).split("\n") if line[:5] == "data:"]
-    *deltas, done = (json.loads(data) for data in datas[:-1])
-    assert "".join(delta["delta"] for delta in deltas) == done["text"] == transcript.text
+async def test_json_has_the_probabilities_of_tokens_if_they_are_asked_for(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    spoken = replace(HELLO.segments[0], said=(Token(b" Hello", -0.5),))
+    house.answer = replace(HELLO, segments=(spoken,))
+    body = form({"include[]": "logprobs"})
+    answer = await (await client.post(PATH, data=body, headers=HEADERS)).get_json()
+    assert [token["token"] for token in answer["logprobs"]] == [" Hello"]
+    assert house.asked[0].options.logprobs
+
+
+async def test_words_are_made_for_subtitles_whose_lines_are_broken(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    for fields in (
+        {"response_format": "srt"},
+        {"response_format": "srt", "max_cue_seconds": "7"},
+        {"response_format": "json", "max_cue_seconds": "7"},
+        {"response_format": "srt", "max_cue_seconds": "7", "stream": "1"},
+    ):
+        await client.post(PATH, data=form(fields), headers=HEADERS)
+    assert [asked.options.words for asked in house.asked] == [False, True, False, False]
+
+
+async def test_lines_are_as_wide_as_asked_for(client: TestClientProtocol) -> None:
+    body = form({"response_format": "srt", "max_line_width": "8", "max_line_count": "1"})
+    answer = await client.post(PATH, data=body, headers=HEADERS)
+    lines = (await answer.get_data(as_text=True)).splitlines()
+    assert max(len(line) for line in lines if "-->" not in line) <= 8
+    assert "were estimated" in answer.headers["Asr-Warnings"]
+
+
+async def test_an_operator_may_have_readable_subtitles_for_all(
+    house: FakeHouse, settings: HttpSettings
+) -> None:
+    long = replace(HELLO, segments=(segment(0, 10, " word" * 40),))
+    house.answer = long
+    client = create_app(as_house(house), replace(settings, readable_subtitles=True)).test_client()
+    body = form({"response_format": "srt"})
+    answer = await client.post(PATH, data=body, headers=HEADERS)
+    assert max(map(len, (await answer.get_data(as_text=True)).splitlines())) <= 42
+
+
+@pytest.mark.parametrize("kind", ["transcriptions", "translations"])
+async def test_azures_path_names_the_model(
+    client: TestClientProtocol, house: FakeHouse, kind: str
+) -> None:
+    path = f"/openai/deployments/org/name/audio/{kind}?api-version=2024-06-01"
+    answer = await client.post(path, data=form({"model": "whisper-1"}), headers=HEADERS)
+    assert set(await answer.get_json()) == {"text", "usage"}
+    assert house.asked[0].options.model == "org/name"
+    wrong = await client.post(path.replace("org/name", "none-such"), data=form(), headers=HEADERS)
+    assert (await wrong.get_json())["error"]["code"] == "model_not_found"
+
+
+async def test_what_was_skipped_is_said_where_there_is_room(client: TestClientProtocol) -> None:
+    remark = "the parameter 'best_of' is not known here"
+    as_json = await client.post(PATH, data=form({"best_of": "5"}), headers=HEADERS)
+    body = form({"best_of": "5", "response_format": "text"})
+    as_text = await client.post(PATH, data=body, headers=HEADERS)
+    assert (await as_json.get_json())["warnings"] == [remark]
+    assert json.loads(as_text.headers["Asr-Warnings"]) == [remark]
+
+
+async def test_many_warnings_do_not_make_a_header_that_proxies_refuse(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    house.answer = replace(HELLO, warnings=("x" * 1000, "\u00e9\n" * 500, "y" * 3000))
+    answer = await client.post(PATH, data=form({"response_format": "text"}), headers=HEADERS)
+    assert json.loads(answer.headers["Asr-Warnings"]) == ["x" * 1000, "and more"]
 
 
 async def test_the_models_and_their_usual_names_are_listed(client: TestClientProtocol) -> None:

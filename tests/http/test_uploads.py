@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from asr.http.errors import MissingFile
-from asr.http.uploads import FIELD_BYTES_MAX, Form, declared_bytes
+from asr.http.multipart import FIELD_BYTES_MAX, MultipartForm
+from asr.http.uploads import declared_bytes
 from asr.pipeline.errors import InvalidRequest
 from tests.fakes import pass_time
 from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, read_all, until
@@ -26,7 +26,7 @@ HEADERS = {"Content-Type": FORM_TYPE}
 
 
 def parse(chunks: Iterable[bytes]) -> tuple[bytes, str, list[tuple[str, str]]]:
-    parser = Form(BOUNDARY.encode(), "file")
+    parser = MultipartForm(BOUNDARY.encode(), "file")
     audio = b"".join(bytes(piece) for chunk in chunks for piece in parser.feed(chunk))
     fields = parser.finish()
     return audio, parser.file_name, fields
@@ -71,13 +71,11 @@ def test_an_epilogue_means_nothing() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (END, "The form has no file; send it in the field 'file'"),
-        (part('form-data; name="task"') + END, "The form has no file; send it in the field 'file'"),
         (FILE + FILE + END, "The form has more than one file"),
         (FILE, "The multipart body ends before its last boundary"),
         (b"", "The multipart body ends before its last boundary"),
         (b"junk" * 20, "The multipart body is malformed"),
-        (FILE + part('form-data; name="n"') * 32 + END, "The form has more than 32 parts"),
+        (FILE + part('form-data; name="n"') * 64 + END, "The form has more than 64 parts"),
         (part('form-data; name="n"', b"\xff") + FILE + END, "n is not UTF-8 text"),
         (
             part('form-data; name="n"', b"x" * FIELD_BYTES_MAX) + FILE + END,
@@ -96,18 +94,85 @@ def test_a_form_is_refused_by_name(body: bytes, message: str) -> None:
 
 
 def test_a_form_that_is_too_rich_is_refused_before_its_end() -> None:
-    with pytest.raises(InvalidRequest, match="more than 32 parts"):
-        Form(BOUNDARY.encode(), "file").feed(part('form-data; name="n"') * 33)
+    with pytest.raises(InvalidRequest, match="more than 64 parts"):
+        MultipartForm(BOUNDARY.encode(), "file").feed(part('form-data; name="n"') * 65)
 
 
-def test_a_form_without_its_file_is_its_own_kind_of_error() -> None:
-    with pytest.raises(MissingFile):
-        parse([END])
+CLIP = part('form-data; name="known_speaker_references[]"', b"x" * 2_000_000)
+
+
+def test_the_clips_of_known_voices_may_be_larger_than_words() -> None:
+    _, _, fields = parse([CLIP * 4 + FILE + END])
+    assert [len(value) for _, value in fields] == [2_000_000] * 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CLIP * 5,
+        part('form-data; name="known_speaker_references"', b"x" * 2_000_001),
+    ],
+)
+def test_there_is_a_bound_to_clips_too(body: bytes) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse([body + FILE + END])
+    assert caught.value.param == "known_speaker_references"
+
+
+@pytest.mark.parametrize("body", [END, part('form-data; name="task"') + END])
+async def test_a_form_without_its_file_is_its_own_kind_of_error(
+    client: TestClientProtocol, body: bytes
+) -> None:
+    answers = [
+        await client.post(path, data=body, headers=HEADERS)
+        for path in ("/asr", "/v1/audio/transcriptions")
+    ]
+    assert [answer.status_code for answer in answers] == [422, 400]
+    error = (await answers[1].get_json())["error"]
+    assert (error["param"], error["code"]) == ("file", "missing_file")
+
+
+URL = "https://example.org/talk.mp3"
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "headers"),
+    [
+        (f"url={URL}", b"", {}),
+        ("", f"url={URL}".encode(), {"Content-Type": "application/x-www-form-urlencoded"}),
+        ("", part('form-data; name="url"', URL.encode()) + END, HEADERS),
+    ],
+)
+async def test_a_url_takes_the_place_of_a_file(
+    client: TestClientProtocol, house: FakeHouse, query: str, body: bytes, headers: dict[str, str]
+) -> None:
+    house.fetcher.web[URL] = AUDIO
+    path = f"/asr?output=txt&{query}"
+    answer = await client.post(path, data=body, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].endswith('"talk.mp3.txt"')
+    assert [asked.audio for asked in house.asked] == [AUDIO]
+
+
+async def test_a_url_is_refused_by_its_name(client: TestClientProtocol) -> None:
+    alone = await client.post(f"/v1/audio/transcriptions?url={URL}", data=b"")
+    beside = await client.post(f"/asr?url={URL}", data=asr_form(), headers=HEADERS)
+    assert (alone.status_code, (await alone.get_json())["error"]["param"]) == (400, "url")
+    assert await beside.get_json() == {"detail": "Send a file or a url, not both"}
+
+
+@pytest.mark.parametrize("line", [b"task=%ff", b"\xff=1", b"a=1&" * 65])
+async def test_a_line_of_fields_is_refused_if_it_is_no_decent_one(
+    client: TestClientProtocol, line: bytes
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await client.post("/asr", data=line, headers=headers)
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(
     ("content_length", "declared"),
-    [(None, None), (10, 10), (1_000_100, 1_000_000), (3_000_000, 3_000_000)],
+    [(None, None), (10, 10), (1_000_100, 1_000_000), (30_000_000, 30_000_000)],
 )
 def test_the_form_around_a_file_does_not_count(
     content_length: int | None, declared: int | None

@@ -24,7 +24,7 @@ from whisper.decoding import DecodingResult
 from whisper.transcribe import transcribe
 from whisper.utils import compression_ratio
 
-from asr.pipeline.assemble import assemble
+from asr.pipeline.assemble import Assembly
 from asr.pipeline.audio import Audio
 from asr.pipeline.engine import Row
 from asr.pipeline.fallback import is_silence, needs_another_try, next_temperature
@@ -194,13 +194,12 @@ def ours(script: Script) -> Outcome:
         heard.append(hypothesis)
         rest = rest_of(hypothesis)
         row = Row(rest, row.decoding) if rest else None
-    transcript = assemble(heard, language="en", task="transcribe", duration_s=audio.duration_s)
     shown = [
         Segment(
             *(frames(each.window_start_s), frames(each.start_s), frames(each.end_s), each.text),
             (each.temperature, each.avg_logprob, each.compression_ratio),
         )
-        for each in transcript.segments
+        for each in Assembly(audio.duration_s).add(heard)
     ]
     return Outcome(tried, shown)
 

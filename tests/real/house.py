@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asr.actors.house import House, HouseSettings, Machine, open_house
+from asr.actors.fetcher import Fetcher, UrlSettings
+from asr.actors.house import House, Machine, open_house
 from asr.actors.metrics import Metrics
+from asr.actors.settings import HouseSettings
 from asr.pipeline.engine import EngineSettings
 from asr.pipeline.whisper import WhisperEngine
 
@@ -31,4 +33,5 @@ def open_real_house(
         metrics=Metrics(),
         machine=Machine("cpu", "float32"),
         spool=spool,
+        fetcher=Fetcher(UrlSettings()),
     )

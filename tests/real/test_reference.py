@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import trio
 
-from asr.pipeline.assemble import assemble
+from asr.pipeline.assemble import Assembly
 from asr.pipeline.audio import SAMPLE_RATE, open_samples
 from asr.pipeline.fallback import UNSURE_AVG_LOGPROB
 from asr.pipeline.types import Decoding, Options, Transcript
@@ -131,7 +131,8 @@ async def hear_coldly(
     window = sounds.whole(open_samples(files[case.sound]))
     decoding = Decoding("en", temperatures=(0.0,))
     heard = await house.stations.gpu.decode(model, (window,), decoding)
-    return assemble(heard, language="en", task="transcribe", duration_s=window.duration_s)
+    segments = Assembly(window.duration_s).add(heard)
+    return Transcript("en", "transcribe", window.duration_s, segments)
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)

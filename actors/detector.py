@@ -1,0 +1,48 @@
+"""Which language is spoken in a file: its beginning is read, and the model asked once.
+
+A function, as ``transcriber``. It takes no place in the queue, so long jobs are not in its way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asr.actors.transcriber import read_audio
+from asr.pipeline.engine import ModelFolder
+from asr.pipeline.types import Detected, Window
+from asr.pipeline.windows import WINDOW_S, cut
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr.actors.transcriber import Stations
+    from asr.pipeline.audio import Wanted
+
+# Films begin with music: where nobody speaks in the first minute, more is listened to.
+LOOKS_S = (60.0, 600.0)
+LISTEN_S = LOOKS_S[-1]
+
+# Of silence the model is as sure as of speech, which would be taken at its word.
+SILENCE_PROBABILITY_MAX = 0.1
+
+
+async def detect_language(
+    source: Path, *, model: str, wanted: Wanted, stations: Stations
+) -> Detected:
+    """The language of the first speech in a file; ``model`` is a canonical name.
+
+    Where nobody speaks in its first ten minutes, it is a guess, of low probability.
+    """
+    folder = ModelFolder(model, await stations.librarian.fetch(model))
+    with stations.receiver.scratch(".pcm") as target:
+        for look_s in LOOKS_S:
+            audio = await read_audio(source, target, replace(wanted, first_s=look_s), stations)
+            windows = cut(audio, await stations.listener.find_speech(audio))
+            if windows or audio.duration_s < look_s:
+                break
+        if windows:
+            return await stations.gpu.detect(folder, windows[0])
+        silence = Window(audio, 0.0, min(WINDOW_S, audio.duration_s))
+        guess = await stations.gpu.detect(folder, silence)
+    return replace(guess, probability=min(guess.probability, SILENCE_PROBABILITY_MAX))

@@ -1,0 +1,54 @@
+"""What the dialects' answers have in common: bodies of text, and where warnings go."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from quart import Response
+
+from asr.pipeline.cues import guesses_times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.pipeline.cues import Layout
+    from asr.pipeline.formats import TextFormat
+    from asr.pipeline.types import Transcript
+
+ESTIMATED = "times within subtitles were estimated: the words have none"
+
+# What a proxy still takes for a decent header.
+HEADER_CHARACTERS_MAX = 4000
+
+
+def warned(transcript: Transcript, remarks: Sequence[str]) -> Transcript:
+    """The transcript with more to say of what was skipped."""
+    return replace(transcript, warnings=(*transcript.warnings, *remarks))
+
+
+def text_answer(
+    transcript: Transcript, style: TextFormat, *, speakers: bool, layout: Layout
+) -> Response:
+    """The transcript as a body of text."""
+    body = style.write(transcript, speakers=speakers, layout=layout)
+    response = Response(body, content_type=style.content_type)
+    return with_warnings(response, text_warnings(transcript, style, layout))
+
+
+def text_warnings(transcript: Transcript, style: TextFormat, layout: Layout) -> tuple[str, ...]:
+    """What was skipped or guessed for a text."""
+    if style.has_cues and guesses_times(transcript.segments, layout):
+        return (*transcript.warnings, ESTIMATED)
+    return transcript.warnings
+
+
+def with_warnings(response: Response, warnings: Sequence[str]) -> Response:
+    """An answer whose body has no place for warnings: they are a JSON list in a header."""
+    said = list(warnings)
+    while len(line := json.dumps(said)) > HEADER_CHARACTERS_MAX:
+        said = [*said[:-2], "and more"]
+    if said:
+        response.headers["Asr-Warnings"] = line
+    return response

@@ -1,0 +1,86 @@
+"""One request's way past real actors with fakes in them."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from asr.actors.detector import detect_language
+from asr.actors.listener import Listener, ListenerMessage, run_listener
+from asr.actors.receiver import Limits, run_receiver
+from asr.actors.transcriber import Stations, transcribe
+from asr.pipeline.audio import Wanted
+from asr.pipeline.types import Detected, Options, Progress, Transcript
+from tests.actors.fakes import FakeDecoder, FakeFinder
+from tests.actors.room import Room
+from tests.fakes import FakeThread
+
+if TYPE_CHECKING:
+    from asr.actors.librarian import Librarian
+
+ENGLISH = Options(language="en")
+
+LIMITS = Limits(upload_bytes_max=1000, all_bytes_max=1000, free_min_bytes=1000)
+
+
+class FakeLibrarian:
+    """Has every model, in a folder of its name."""
+
+    async def fetch(self, name: str) -> Path:
+        await trio.lowlevel.checkpoint()
+        return Path(name)
+
+
+class Walk:
+    """A request for a transcript, or for a language."""
+
+    def __init__(self, room: Room, folder: Path) -> None:
+        self.room = room
+        self.script = room.script
+        self.decoder = FakeDecoder()
+        self.finder = FakeFinder()
+        self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
+        self.progress: list[Progress] = []
+        self._spool = folder / "spool"
+        self._source = folder / "speech.mp3"
+
+    async def open(self, nursery: trio.Nursery, thread: FakeThread) -> None:
+        post, inbox = trio.open_memory_channel[ListenerMessage](1)
+        nursery.start_soon(run_listener, inbox, lambda: self.finder, thread)
+        receive = partial(run_receiver, in_thread=thread, free_bytes=self._free_bytes)
+        self._stations = Stations(
+            read=self.decoder,
+            receiver=await nursery.start(receive, self._spool, LIMITS),
+            listener=Listener(post),
+            librarian=cast("Librarian", FakeLibrarian()),
+            gpu=self.room.gpu,
+            metrics=self.room.metrics,
+        )
+
+    async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
+        self._source.write_bytes(bytes(250_000))
+        return await transcribe(
+            self._source,
+            options,
+            model="base",
+            raw=raw,
+            stations=self._stations,
+            notify=self.progress.append,
+        )
+
+    async def detect(self) -> Detected:
+        self._source.write_bytes(bytes(250_000))
+        return await detect_language(
+            self._source, model="base", wanted=Wanted(), stations=self._stations
+        )
+
+    def _free_bytes(self, _spool: Path) -> int:
+        return self.free_bytes.pop(0) if len(self.free_bytes) > 1 else self.free_bytes[0]
+
+    def looks(self) -> list[tuple[float, float]]:
+        """The windows that the model saw, in order."""
+        return [(row.window.start_s, row.window.end_s) for row in self.script.admitted]
+
+    def scratch_files(self) -> list[Path]:
+        return list(self._spool.glob("*/*"))
