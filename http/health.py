@@ -23,6 +23,8 @@ def add_health_routes(app: QuartTrio, house: House, *, version: str) -> None:
 
     @app.get("/")
     async def root() -> Response:
+        if prefers_html():  # a person: the documentation is the page that we have
+            return Response("", status=302, headers={"Location": "docs/"})
         about = {"status": "running", "service": "asr-service", "version": version}
         return jsonify(about | device(house) | {"compute_type": house.compute_type})
 
@@ -42,6 +44,12 @@ def add_health_routes(app: QuartTrio, house: House, *, version: str) -> None:
     async def metrics() -> Response:
         body, content_type = house.metrics.render(request.headers.get("Accept", ""))
         return Response(body, content_type=content_type)
+
+
+def prefers_html() -> bool:
+    """Whether a browser asks, rather than a program that takes anything."""
+    kinds = ("application/json", "text/html")  # the first one, if either will do
+    return request.accept_mimetypes.best_match(kinds) == "text/html"
 
 
 def device(house: House) -> dict[str, Any]:

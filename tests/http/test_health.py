@@ -19,8 +19,21 @@ if TYPE_CHECKING:
     from tests.http.wire import Server
 
 
-async def test_the_root_says_what_runs(client: TestClientProtocol) -> None:
-    answer = await client.get("/", headers={"Accept": "text/html"})
+# What browsers send for a page.
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+async def test_the_root_sends_browsers_to_the_documentation(client: TestClientProtocol) -> None:
+    answer = await client.get("/", headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "docs/")
+    assert (await client.get("/docs/")).status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "", None, "image/png"])
+async def test_the_root_says_to_programs_what_runs(
+    client: TestClientProtocol, accept: str | None
+) -> None:
+    answer = await client.get("/", headers={} if accept is None else {"Accept": accept})
     assert await answer.get_json() == {
         "status": "running",
         "service": "asr-service",
