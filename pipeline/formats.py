@@ -4,35 +4,56 @@ Numbers are finite, times are rounded to the millisecond, and an empty transcrip
 file or object of its format.
 """
 
-import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from __future__ import annotations
 
+import math
+import re
+from dataclasses import dataclass
+from itertools import count, product
+from string import ascii_uppercase
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from asr.pipeline.cues import AS_SEGMENTS
 from asr.pipeline.languages import english_name
 from asr.pipeline.subtitles import running_text, speaker_tsv, srt, text, tsv, vtt
-from asr.pipeline.types import Segment, Transcript, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from asr.pipeline.cues import Layout
+    from asr.pipeline.types import Segment, Token, Transcript, Word
 
 Granularity = Literal["word", "segment"]
 
 PLAIN = "text/plain; charset=utf-8"
 FRAMES_PER_SECOND = 100  # of Whisper's spectrogram, in which OpenAI counts ``seek``
+LABEL = re.compile(r"SPEAKER_\d+")  # of one who is not known by name
+VERY_UNLIKELY = -9999.0  # OpenAI's number where a log-probability has none
 
 
 class Writer(Protocol):
-    """Writes a transcript as text; ``speakers`` puts "[SPEAKER_00] " in front of the lines."""
+    """Writes a transcript as text; ``speakers`` puts "[SPEAKER_00] " in front of the lines.
 
-    def __call__(self, transcript: Transcript, *, speakers: bool = False) -> str: ...
+    ``layout`` is for formats that have cues; the others ignore it.
+    """
+
+    def __call__(
+        self, transcript: Transcript, *, speakers: bool = False, layout: Layout = AS_SEGMENTS
+    ) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """A format that is text: how to write it, a file's extension, and its content type."""
+    """A format that is text: how to write it, a file's extension, and its content type.
+
+    ``has_cues``: it can be laid out.
+    """
 
     write: Writer
     extension: str
     content_type: str = PLAIN
+    has_cues: bool = False
 
 
 # /asr with plain bodies, and the command line.
@@ -40,8 +61,8 @@ CLASSIC: Mapping[str, TextFormat] = MappingProxyType(
     {
         "txt": TextFormat(text, "txt"),
         "text": TextFormat(text, "txt"),
-        "srt": TextFormat(srt, "srt"),
-        "vtt": TextFormat(vtt, "vtt"),
+        "srt": TextFormat(srt, "srt", has_cues=True),
+        "vtt": TextFormat(vtt, "vtt", has_cues=True),
         "tsv": TextFormat(tsv, "tsv"),
     }
 )
@@ -55,16 +76,17 @@ WRAPPED: Mapping[str, TextFormat] = MappingProxyType(
 OPENAI: Mapping[str, TextFormat] = MappingProxyType(
     {
         "text": TextFormat(running_text, "txt"),
-        "srt": TextFormat(srt, "srt"),
-        "vtt": TextFormat(vtt, "vtt", "text/vtt; charset=utf-8"),
+        "srt": TextFormat(srt, "srt", has_cues=True),
+        "vtt": TextFormat(vtt, "vtt", "text/vtt; charset=utf-8", has_cues=True),
     }
 )
 
 
-def asr_json(transcript: Transcript, *, listed: bool) -> dict[str, Any]:
+def asr_json(transcript: Transcript, *, listed: bool, embeddings: bool = False) -> dict[str, Any]:
     """The object of /asr; ``listed`` makes ``text`` the list of segments, as wrapped clients read.
 
-    ``language`` is the code that was spoken, also when the text was translated.
+    ``language`` is the code that was spoken, also when the text was translated. ``embeddings``
+    adds the speakers' voices: none, as long as nobody tells speakers apart.
     """
     worded = any(segment.words for segment in transcript.segments)
     segments = [
@@ -76,13 +98,58 @@ def asr_json(transcript: Transcript, *, listed: bool) -> dict[str, Any]:
         "language": transcript.language,
         "segments": segments,
         "word_segments": [_word(word) for s in transcript.segments for word in s.words],
+        **({"speaker_embeddings": {}} if embeddings else {}),
         "warnings": list(transcript.warnings),
     }
 
 
-def openai_json(transcript: Transcript) -> dict[str, Any]:
-    """The object of /v1/audio for ``json``."""
-    return {"text": transcript.text, "usage": _usage(transcript)}
+def openai_json(transcript: Transcript, *, logprobs: bool = False) -> dict[str, Any]:
+    """The object of /v1/audio for ``json``; ``logprobs`` adds those of the text's tokens."""
+    said = (token for segment in transcript.segments for token in segment.said)
+    return {
+        "text": transcript.text,
+        **({"logprobs": openai_logprobs(said)} if logprobs else {}),
+        **_ending(transcript),
+    }
+
+
+def openai_logprobs(said: Iterable[Token]) -> list[dict[str, Any]]:
+    """Tokens in OpenAI's words. What is no text by itself, half a letter, shows as U+FFFD."""
+    return [
+        {
+            "token": token.bytes.decode(errors="replace"),
+            "logprob": token.logprob if math.isfinite(token.logprob) else VERY_UNLIKELY,
+            "bytes": list(token.bytes),
+        }
+        for token in said
+    ]
+
+
+def diarized_json(transcript: Transcript) -> dict[str, Any]:
+    """The object of /v1/audio for ``diarized_json``; each segment is one of its stream's events.
+
+    Speakers are "A", "B" and so on in the order in which they are first heard, known ones have
+    their names. A segment must have a speaker: whoever is unknown has a letter, too, and all of
+    them the same. So where nobody was told apart there is an "A" only, and ``warnings`` say why.
+    """
+    letters = _speaker_letters(transcript.segments)
+    return {
+        "task": transcript.task,
+        "duration": _time(transcript.duration_s),
+        "text": transcript.text,
+        "segments": [
+            {
+                "type": "transcript.text.segment",
+                "id": f"seg_{number:03}",
+                "start": _time(segment.start_s),
+                "end": _time(segment.end_s),
+                "text": segment.text,
+                "speaker": letters[segment.speaker],
+            }
+            for number, segment in enumerate(transcript.segments, 1)
+        ],
+        **_ending(transcript),
+    }
 
 
 def verbose_json(
@@ -105,12 +172,28 @@ def verbose_json(
         answer["words"] = _openai_words(transcript)
     if "segment" in granularities or not granularities:
         answer["segments"] = [_openai_segment(i, s) for i, s in enumerate(transcript.segments)]
-    return {**answer, "usage": _usage(transcript)}
+    return answer | _ending(transcript)
 
 
-def _usage(transcript: Transcript) -> dict[str, Any]:
-    """OpenAI bills whole seconds, begun ones too."""
-    return {"type": "duration", "seconds": math.ceil(transcript.duration_s)}
+def _ending(transcript: Transcript) -> dict[str, Any]:
+    """What ends OpenAI's objects. It bills whole seconds, begun ones too; warnings are ours."""
+    usage = {"type": "duration", "seconds": math.ceil(transcript.duration_s)}
+    warnings = {"warnings": list(transcript.warnings)} if transcript.warnings else {}
+    return {"usage": usage, **warnings}
+
+
+def _speaker_letters(segments: Iterable[Segment]) -> dict[str | None, str]:
+    """What each speaker is called: a letter that is nobody's name, or the name that is known."""
+    heard = dict.fromkeys(segment.speaker for segment in segments)
+    names = {who for who in heard if who is not None and not LABEL.fullmatch(who)}
+    free = (letter for letter in _letters() if letter not in names)
+    return {who: who if who is not None and who in names else next(free) for who in heard}
+
+
+def _letters() -> Iterator[str]:
+    """A to Z, then AA to ZZ, and so on without end."""
+    for length in count(1):
+        yield from map("".join, product(ascii_uppercase, repeat=length))
 
 
 def _asr_segment(number: int, segment: Segment, *, worded: bool) -> dict[str, Any]:

@@ -1,122 +1,62 @@
-"""Every format of two transcripts against golden files: a hard one and an empty one."""
+"""Every format of two transcripts, a hard one and an empty one, against golden files."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asr.pipeline.cues import Layout
 from asr.pipeline.formats import (
     CLASSIC,
     OPENAI,
     WRAPPED,
-    Granularity,
+    TextFormat,
     asr_json,
+    diarized_json,
     openai_json,
+    openai_logprobs,
     verbose_json,
 )
-from asr.pipeline.types import Segment, Transcript, Word
+from asr.pipeline.types import Token, Transcript, Word
+from tests.pipeline.golden_files import EMPTY, FILES, GOLDEN, HARD, SHAPES, content, segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GOLDEN = Path(__file__).parent / "golden"
-HOUR_S = 3600.0
-
-
-def segment(start_s: float, end_s: float, text: str, **changes: Any) -> Segment:
-    heard = Segment(start_s, end_s, text, (50364, 50414), 0.0, 0.2, -0.25, 0.125, 1.5)
-    return replace(heard, **changes)
-
-
-HARD = Transcript(
-    language="he",
-    task="transcribe",
-    duration_s=100 * HOUR_S + 7.25,
-    segments=(
-        segment(
-            0.0004,
-            1.9996,
-            " Look --> there ---> and\tthere.",
-            speaker="SPEAKER_00",
-            words=(
-                Word(" Look", 0.1, 0.5, 0.875, "SPEAKER_00"),
-                Word(" -->"),  # could not be placed
-                Word(" there.", 1.5, 1.9996, 0.5),
-            ),
-        ),
-        segment(59.9996, 61.5, " שלום עולם", speaker="SPEAKER_01", window_start_s=30.01),
-        segment(61.5, 3599.9999, "你好。\n\n世界", window_start_s=60.0),
-        segment(100 * HOUR_S, 100 * HOUR_S + 7.25, " 1 < 2 & R&D", tokens=()),
-    ),
-    warnings=("hotwords were put before the prompt",),
-)
-WORD: tuple[Granularity, ...] = ("word",)
-EMPTY = Transcript("en", "transcribe", 0.0, ())
-
-SHAPES: dict[str, Callable[[Transcript], dict[str, Any]]] = {
-    "asr.json": partial(asr_json, listed=False),
-    "asr-listed.json": partial(asr_json, listed=True),
-    "openai.json": openai_json,
-    "verbose.json": verbose_json,
-    "verbose-words.json": lambda said: verbose_json(said, WORD),
-    "verbose-both.json": lambda said: verbose_json(said, ("segment", "word")),
-}
-
-FILES: dict[str, Callable[[Transcript], str]] = {
-    "classic.txt": CLASSIC["txt"].write,
-    "classic.srt": CLASSIC["srt"].write,
-    "classic.vtt": CLASSIC["vtt"].write,
-    "classic.tsv": CLASSIC["tsv"].write,
-    "speakers.txt": partial(WRAPPED["text"].write, speakers=True),
-    "speakers.srt": partial(WRAPPED["srt"].write, speakers=True),
-    "speakers.vtt": partial(WRAPPED["vtt"].write, speakers=True),
-    "speakers.tsv": partial(WRAPPED["tsv"].write, speakers=True),
-    "openai.txt": OPENAI["text"].write,
+NAMES = (*FILES, *SHAPES)
+TRANSCRIPTS = {"hard": HARD, "empty": EMPTY}
+FORMATS = {
+    f"{dialect}-{name}": style
+    for dialect, table in (("classic", CLASSIC), ("wrapped", WRAPPED), ("openai", OPENAI))
+    for name, style in table.items()
 }
 
 
-def golden(name: str) -> str:
-    return (GOLDEN / name).read_bytes().decode()
+@pytest.mark.parametrize("folder", TRANSCRIPTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_transcript_is_written_as_the_golden_file(name: str, folder: str) -> None:
+    golden = (GOLDEN / folder / name).read_bytes().decode()
+    assert content(name, TRANSCRIPTS[folder]) == golden
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_hard_transcript_is_written_as_the_golden_file(name: str) -> None:
-    assert FILES[name](HARD) == golden(f"hard-{name}")
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_a_hard_transcript_is_told_as_the_golden_object(name: str) -> None:
-    assert SHAPES[name](HARD) == json.loads(golden(f"hard-{name}"))
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_an_empty_transcript_is_told_as_the_golden_object(name: str) -> None:
-    assert SHAPES[name](EMPTY) == json.loads(golden(f"empty-{name}"))
-
-
-def test_an_empty_transcript_is_a_valid_empty_file() -> None:
-    assert {name: write(EMPTY) for name, write in FILES.items()} == {
-        "classic.txt": "",
-        "classic.srt": "",
-        "classic.vtt": "WEBVTT\n\n",
-        "classic.tsv": "start\tend\ttext\n",
-        "speakers.txt": "",
-        "speakers.srt": "",
-        "speakers.vtt": "WEBVTT\n\n",
-        "speakers.tsv": "start\tend\ttext\tspeaker\n",
-        "openai.txt": "",
-    }
+@pytest.mark.parametrize("folder", TRANSCRIPTS)
+def test_there_is_no_golden_file_of_a_format_that_is_none(folder: str) -> None:
+    assert {path.name for path in (GOLDEN / folder).iterdir()} == set(NAMES)
 
 
 def test_speakers_change_no_table() -> None:
     assert CLASSIC["tsv"].write(HARD, speakers=True) == CLASSIC["tsv"].write(HARD)
     assert WRAPPED["tsv"].write(HARD, speakers=True) == WRAPPED["tsv"].write(HARD)
+
+
+def test_no_name_of_a_speaker_breaks_a_line() -> None:
+    said = replace(HARD, segments=(segment(0, 1, " One.", speaker="A\nB\tC"),))
+    assert CLASSIC["txt"].write(said, speakers=True) == "[A B\tC] One.\n"
+    assert WRAPPED["tsv"].write(said).splitlines()[1:] == ["0.000\t1.000\tOne.\tA B C"]
 
 
 def test_openais_text_is_one_line_until_speakers_are_asked() -> None:
@@ -125,11 +65,18 @@ def test_openais_text_is_one_line_until_speakers_are_asked() -> None:
     assert (write(said), write(said, speakers=True)) == ("One. Two.\n", "One.\n[A] Two.\n")
 
 
+@pytest.mark.parametrize("style", FORMATS.values(), ids=FORMATS)
+def test_a_layout_changes_the_formats_that_say_so_and_no_other(style: TextFormat) -> None:
+    laid_out = style.write(HARD, layout=Layout(line_width_max=20, lines_max=1))
+    assert (laid_out != style.write(HARD)) == style.has_cues
+
+
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_json_holds_finite_numbers_only(shape: Callable[[Transcript], dict[str, Any]]) -> None:
     lost = Word(" lost", 0.0, 1.0, math.nan)
     measures = dict.fromkeys(("avg_logprob", "no_speech_prob", "compression_ratio"), math.inf)
-    broken = replace(HARD, segments=(segment(0, 1, " lost", words=(lost,), **measures),))
+    said = (Token(b" lost", math.nan),)
+    broken = replace(HARD, segments=(segment(0, 1, " lost", words=(lost,), said=said, **measures),))
     assert json.dumps(shape(broken), allow_nan=False)
 
 
@@ -141,6 +88,48 @@ def test_verbose_json_of_a_translation_is_english() -> None:
 def test_the_asr_object_of_a_translation_tells_the_language_that_was_spoken() -> None:
     told = asr_json(replace(EMPTY, language="de", task="translate"), listed=False)
     assert told["language"] == "de"
+
+
+@pytest.mark.parametrize("shape", [openai_json, verbose_json, diarized_json])
+def test_openais_objects_have_warnings_only_if_there_are_any(
+    shape: Callable[[Transcript], dict[str, Any]],
+) -> None:
+    warned = replace(EMPTY, warnings=("no words",))
+    assert (shape(EMPTY).get("warnings"), shape(warned).get("warnings")) == (None, ["no words"])
+
+
+def test_the_bytes_of_tokens_join_to_the_text_also_where_a_letter_is_spread_over_two() -> None:
+    told = openai_logprobs([Token(b" a\xc3", -0.5), Token(b"\xa9", -math.inf)])
+    assert told == [
+        {"token": " a�", "logprob": -0.5, "bytes": [32, 97, 195]},
+        {"token": "�", "logprob": -9999.0, "bytes": [169]},
+    ]
+    assert bytes(byte for token in told for byte in token["bytes"]).decode() == " aé"
+
+
+@pytest.mark.parametrize(
+    ("speakers", "letters"),
+    [
+        ([None, None], ["A", "A"]),
+        (["SPEAKER_01", "SPEAKER_00", "SPEAKER_01"], ["A", "B", "A"]),
+        (["SPEAKER_00", None, "SPEAKER_01", None], ["A", "B", "C", "B"]),
+        (["SPEAKER_00", "Ann", "SPEAKER_01"], ["A", "Ann", "B"]),
+        (["SPEAKER_00", "A", "SPEAKER_01"], ["B", "A", "C"]),
+        (["SPEAKER_X", "speaker_00"], ["SPEAKER_X", "speaker_00"]),
+    ],
+)
+def test_speakers_are_letters_in_the_order_they_are_heard_unless_they_are_known(
+    speakers: list[str | None], letters: list[str]
+) -> None:
+    segments = tuple(segment(at, at + 1, " a", speaker=who) for at, who in enumerate(speakers))
+    told = diarized_json(replace(EMPTY, segments=segments))
+    assert [said["speaker"] for said in told["segments"]] == letters
+
+
+def test_there_are_letters_for_any_number_of_speakers() -> None:
+    crowd = tuple(segment(at, at + 1, " a", speaker=f"SPEAKER_{at:02}") for at in range(30))
+    told = diarized_json(replace(EMPTY, segments=crowd))["segments"]
+    assert [said["speaker"] for said in told[24:28]] == ["Y", "Z", "AA", "AB"]
 
 
 def test_vtt_is_text_vtt_for_openai_and_plain_text_for_the_classic_dialect() -> None:

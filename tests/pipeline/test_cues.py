@@ -1,0 +1,214 @@
+"""How subtitles are laid out, by example."""
+
+from __future__ import annotations
+
+import pytest
+
+from asr.pipeline.cues import Cue, Layout, Mark, guesses_times, lay_out
+from asr.pipeline.scripts import width
+from asr.pipeline.types import Segment, Word
+
+KENNEDY = (
+    " And so, my fellow Americans, ask not what your country can do for you."
+    " Ask what you can do for your country."
+)
+
+
+def segment(
+    start_s: float,
+    end_s: float,
+    text: str,
+    words: tuple[Word, ...] = (),
+    speaker: str | None = None,
+) -> Segment:
+    return Segment(start_s, end_s, text, (), 0.0, 0.0, 0.0, 0.0, 1.0, words, speaker)
+
+
+def spoken(
+    start_s: float, text: str, speaker: str | None = None, *, word_s: float = 0.5
+) -> Segment:
+    """A segment whose words last as long as each other."""
+    words = tuple(
+        Word(f" {word}", start_s + at * word_s, start_s + (at + 1) * word_s, 0.9, speaker)
+        for at, word in enumerate(text.split())
+    )
+    return segment(start_s, start_s + len(words) * word_s, text, words, speaker)
+
+
+def texts(segments: list[Segment], layout: Layout, *, speakers: bool = False) -> list[str]:
+    return ["/".join(cue.lines) for cue in lay_out(segments, layout, speakers=speakers)]
+
+
+def times(cues: tuple[Cue, ...]) -> list[tuple[float, float]]:
+    return [(cue.start_s, cue.end_s) for cue in cues]
+
+
+def test_a_cue_is_a_segment_unless_something_is_asked() -> None:
+    said = [spoken(0.5, " One\n\ntwo."), segment(3.0, 4.0, " Three.", speaker="A")]
+    assert lay_out(said, speakers=True) == (
+        Cue(0.5, 1.5, ("One two.",)),
+        Cue(3.0, 4.0, ("[A] Three.",)),
+    )
+
+
+def test_lines_alone_change_nothing_but_width_breaks_the_lines_of_a_segment() -> None:
+    said = [spoken(0, KENNEDY), spoken(20, " Thank you.")]
+    assert texts(said, Layout(lines_max=2)) == [KENNEDY.strip(), "Thank you."]
+    assert texts(said, Layout(line_width_max=42)) == [
+        "And so, my fellow Americans,/ask not what your country can do for you."
+        "/Ask what you can do for your country.",
+        "Thank you.",
+    ]
+
+
+def test_width_and_lines_together_make_cues_anew_that_end_with_sentences() -> None:
+    said = [spoken(0, KENNEDY), spoken(12.5, " So he said."), spoken(14.0, " Thank you.")]
+    assert texts(said, Layout(line_width_max=42, lines_max=2)) == [
+        "And so, my fellow Americans,/ask not what your country can do for you.",
+        "Ask what you can do for your country./So he said. Thank you.",
+    ]
+
+
+def test_text_does_not_flow_over_a_long_pause() -> None:
+    said = [spoken(0, " One two"), spoken(3.0, " three.")]
+    assert texts(said, Layout(line_width_max=42, lines_max=2)) == ["One two", "three."]
+
+
+@pytest.mark.parametrize(
+    ("layout", "cues"),
+    [
+        (Layout(line_words_max=3), ["One, two, three", "four five six."]),
+        (Layout(line_words_max=4), ["One, two,", "three four five six."]),
+        (Layout(line_words_max=3, line_width_max=5), ["One,/two,/three", "four/five/six."]),
+        (
+            Layout(line_words_max=1, line_width_max=42, lines_max=3),
+            ["One,/two,/three", "four/five/six."],
+        ),
+    ],
+)
+def test_the_words_of_a_line_are_those_of_a_cue_unless_text_flows(
+    layout: Layout, cues: list[str]
+) -> None:
+    assert texts([spoken(0, " One, two, three four five six.")], layout) == cues
+
+
+def test_no_cue_stands_longer_than_it_may() -> None:
+    cues = lay_out([spoken(0, " One two, three. Four five six. Seven")], Layout(cue_s_max=1.75))
+    assert [(cue.start_s, cue.end_s, cue.lines) for cue in cues] == [
+        (0.0, 1.5, ("One two, three.",)),
+        (1.5, 3.0, ("Four five six.",)),
+        (3.0, 3.5, ("Seven",)),
+    ]
+
+
+def test_a_word_that_lasts_too_long_is_cut_off() -> None:
+    assert times(lay_out([spoken(1, " Ooooh", word_s=9)], Layout(cue_s_max=2.0))) == [(1.0, 3.0)]
+
+
+def test_text_without_words_has_its_share_of_the_time() -> None:
+    cues = lay_out([segment(10.0, 20.0, " abcd, efg.")], Layout(cue_s_max=7.0))
+    assert [(cue.start_s, cue.end_s, cue.lines) for cue in cues] == [
+        (10.0, 16.0, ("abcd,",)),
+        (16.0, 20.0, ("efg.",)),
+    ]
+
+
+def test_words_without_times_have_theirs_between_their_neighbours() -> None:
+    words = (Word(" a"), Word(" b", 2.0, 3.0), Word(" c"), Word(" d"), Word(" e", 5.0, 6.0))
+    cues = lay_out([segment(1.0, 6.0, " a b c d e", words)], Layout(line_words_max=1))
+    assert [cue.start_s for cue in cues] == pytest.approx([1.0, 2.0, 3.0, 3.0 + 2 * 2 / 3, 5.0])
+    assert [cue.end_s for cue in cues] == pytest.approx([2.0, 3.0, 3.0 + 2 * 2 / 3, 5.0, 6.0])
+
+
+def test_no_word_stands_alone_on_the_last_line_if_it_need_not() -> None:
+    layout = Layout(line_width_max=16)
+    assert texts([spoken(0, " one two three, four")], layout) == ["one two/three, four"]
+    assert texts([spoken(0, " one two three? Four")], layout) == ["one two three?/Four"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("昨日、私は東京タワーへ行きました。", "昨日、私は/東京タワーへ/行きました。"),
+        ("我想（看看）iPhone15。", "我想（看看）/iPhone15。"),
+        ("ไปเที่ยวทะเล สวยมาก", "ไปเที่ยวทะเล/สวยมาก"),
+        (" 안녕하세요 여러분 반갑습니다", "안녕하세요/여러분/반갑습니다"),
+        (" שלום עולם, מה שלומך?", "שלום עולם,/מה שלומך?"),
+        (" 15\u00a0000\u00a0€ bitte sehr", "15\u00a0000\u00a0€/bitte sehr"),
+    ],
+)
+def test_every_script_breaks_where_it_may_in_logical_order(text: str, lines: str) -> None:
+    assert texts([segment(0, 5, text)], Layout(line_width_max=14)) == [lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("abc", 3),
+        ("日本", 4),
+        ("ＡＢ", 4),
+        ("é", 1),
+        ("e\u0301", 1),
+        ("👩\u200d👩\u200d👧", 2),
+        ("ไป", 2),
+    ],
+)
+def test_wide_characters_take_two_columns_and_combining_ones_none(text: str, columns: int) -> None:
+    assert width(text) == columns
+
+
+@pytest.mark.parametrize("end", [" Mr. Fox", " J. Fox", " approx. one"])
+def test_a_full_stop_that_ends_no_sentence_breaks_no_cue(end: str) -> None:
+    said = [spoken(0, f" Here he comes.{end} is going")]
+    assert texts(said, Layout(line_words_max=4)) == ["Here he comes.", f"{end.strip()} is going"]
+
+
+def test_a_speakers_name_takes_room_on_the_first_line() -> None:
+    said = [spoken(0, " one two three four", "SPEAKER_00")]
+    layout = Layout(line_width_max=20)
+    assert texts(said, layout) == ["one two three four"]
+    assert texts(said, layout, speakers=True) == ["[SPEAKER_00] one/two three four"]
+
+
+def test_a_new_speaker_has_a_new_cue_also_within_a_segment() -> None:
+    words = (Word(" a", 0, 1, None, "X"), Word(" b"), Word(" c", 2, 3, None, "Y"), Word(" d", 3, 4))
+    said = [segment(0, 4, " a b c d", words, "X"), segment(4, 5, " e", speaker="Y")]
+    layout = Layout(line_width_max=42, lines_max=2)
+    assert texts(said, layout) == ["a b", "c d e"]
+    assert texts(said, layout, speakers=True) == ["[X] a b", "[Y] c d e"]
+
+
+def test_the_word_that_is_spoken_is_marked_and_none_in_between() -> None:
+    words = (Word(" Hi", 0.0, 1.0), Word(" there", 1.5, 2.0), Word(".", 2.0, 2.0))
+    layout = Layout(line_width_max=9, highlight_words=True)
+    lines = ("[A] Hi", "there.")
+    assert lay_out([segment(0.0, 2.0, " Hi there.", words, "A")], layout, speakers=True) == (
+        Cue(0.0, 1.0, lines, Mark(0, 4, 6)),
+        Cue(1.0, 1.5, lines),
+        Cue(1.5, 2.0, lines, Mark(1, 0, 6)),
+    )
+
+
+def test_text_without_words_is_not_highlighted() -> None:
+    said = [segment(0.0, 2.0, " Hi there.")]
+    assert lay_out(said, Layout(highlight_words=True)) == (Cue(0.0, 2.0, ("Hi there.",)),)
+
+
+@pytest.mark.parametrize(
+    ("layout", "wants"),
+    [
+        (Layout(), False),
+        (Layout(line_width_max=42), False),
+        (Layout(lines_max=2), False),
+        (Layout(line_width_max=42, lines_max=2), True),
+        (Layout(line_words_max=3), True),
+        (Layout(highlight_words=True), True),
+        (Layout(cue_s_max=7.0), True),
+    ],
+)
+def test_times_are_guessed_where_a_layout_wants_words_that_are_not_there(
+    layout: Layout, wants: bool
+) -> None:
+    timed, bare = spoken(0, " One two."), segment(1, 2, " Three.", (Word(" Three."),))
+    assert (layout.wants_words, guesses_times([timed, bare], layout)) == (wants, wants)
+    assert not guesses_times([timed], layout)
