@@ -89,11 +89,10 @@ def by_name(pairs: Pairs) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def text(name: str, help: str, *, example: str) -> Parameter[str | None]:
+def text(name: str, help: str, *, example: str, repeats: bool = False) -> Parameter[str | None]:
     """Any text."""
-    return Parameter(
-        name, help, {"type": "string", "examples": [example]}, lambda _, text: text, None
-    )
+    schema = {"type": "string", "examples": [example]}
+    return Parameter(name, help, schema, lambda _, text: text, None, repeats)
 
 
 def flag(name: str, help: str, *, default: D) -> Parameter[bool | D]:

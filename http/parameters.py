@@ -160,12 +160,16 @@ CHUNKING_STRATEGY = text(
     example="auto",
 )
 KNOWN_SPEAKER_NAMES = text(
-    "known_speaker_names", "Names for the voices that are sent beside them.", example="Ada"
+    "known_speaker_names",
+    "Names for the voices that are sent beside them.",
+    example="Ada",
+    repeats=True,
 )
 KNOWN_SPEAKER_REFERENCES = text(
     "known_speaker_references",
     f"2 to 10 s of each known voice, as data URLs; {REFERENCES_MAX} at most.",
     example="data:audio/wav;base64,UklGRg==",
+    repeats=True,
 )
 
 # For Azure's clients.
