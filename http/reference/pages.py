@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib import resources
-from mimetypes import types_map
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
 
 # Of the package's files, those that the page below asks for.
 SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+CONTENT_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".png": "image/png",
+}
 
 PAGE = """\
 <!doctype html>
@@ -81,7 +85,9 @@ def add_reference_routes(app: QuartTrio, settings: HttpSettings, *, version: str
     async def docs_file(name: str) -> Response:
         if name not in files:
             raise NotFound
-        return page_file(types_map[PurePath(name).suffix], files[name], kept=f"max-age={KEPT_S}")
+        return page_file(
+            CONTENT_TYPES[PurePath(name).suffix], files[name], kept=f"max-age={KEPT_S}"
+        )
 
 
 def page_files() -> dict[str, bytes]:

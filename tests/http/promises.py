@@ -1,0 +1,90 @@
+"""The API's description, held against what a server answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quart.wrappers import Response
+
+Json = dict[str, Any]
+
+# What HTTP itself needs of every answer.
+UNSAID = {"Content-Type", "Content-Length", "X-Accel-Buffering"}
+EDGES = {"X-Request-Id"}  # is not there without the edge, which is not in memory
+
+
+@dataclass
+class Promises:
+    """An OpenAPI document whose objects may hold no key that they do not name."""
+
+    document: Json
+    _closed: Json = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._closed = {"components": closed(self.document["components"])}
+
+    def check(self, schema: Json, value: Any) -> None:
+        """ValidationError unless a value is as promised."""
+        Draft202012Validator({**self._closed, **schema}).validate(value)
+
+    def check_named(self, name: str, value: Any) -> None:
+        """The same for a component's name."""
+        self.check({"$ref": f"#/components/schemas/{name}"}, value)
+
+    def operations(self) -> Iterator[tuple[str, str, Json]]:
+        """Every path, method and operation."""
+        for path, item in self.document["paths"].items():
+            yield from ((path, method, operation) for method, operation in item.items())
+
+    async def check_answer(self, method: str, path: str, answer: Response) -> None:
+        """The status, the type, the headers and the body of an answer are promised ones."""
+        operation = next(
+            operation
+            for template, verb, operation in self.operations()
+            if verb == method.lower() and re.fullmatch(re.sub(r"\{\w+\}", ".+", template), path)
+        )
+        promised = operation["responses"][str(answer.status_code)]
+        content = promised["content"][answer.mimetype]
+        text = await answer.get_data(as_text=True)
+        is_object = answer.mimetype == "application/json"
+        self.check(content["schema"], await answer.get_json() if is_object else text)
+        self.check_headers(promised["headers"], answer)
+
+    def check_headers(self, promised: Json, answer: Response) -> None:
+        """Nothing is told without a promise, nothing that is always promised is missing."""
+        headers = self.document["components"]["headers"]
+        required = {name for name in promised if headers[name].get("required")}
+        told = {name.title() for name, _ in answer.headers} - {n.title() for n in UNSAID}
+        assert told <= {name.title() for name in promised}
+        assert {name.title() for name in required - EDGES} <= told
+
+    def parameters(self, path: str) -> dict[str, Json]:
+        """The schemas of what a POST takes beside its file, by name, from query and forms."""
+        operation = self.document["paths"][path]["post"]
+        found: dict[str, Json] = {}
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query":
+                about = {"description": parameter["description"]}
+                found[parameter["name"]] = parameter["schema"] | about
+        name = operation["requestBody"]["$ref"].rpartition("/")[2]
+        body = self.document["components"]["requestBodies"][name]
+        for content in body["content"].values():
+            found |= content["schema"]["properties"]
+        return {name: schema for name, schema in found.items() if schema.get("format") != "binary"}
+
+
+def closed(schema: Any) -> Any:
+    """The schema without room for what it does not name."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {key: closed(part) for key, part in schema.items()}
+    return {"additionalProperties": False, **parts} if "required" in parts else parts
