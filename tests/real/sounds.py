@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import imageio_ffmpeg
 import numpy as np
 
 from asr.actors.ffmpeg import find_ffmpeg
@@ -58,7 +59,10 @@ def chords(seconds: float) -> NDArray[np.float64]:
 
 
 def as_file(source: Path, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
-    """The source in the form that the target's name says; ``before`` are options of the input."""
-    argv = [find_ffmpeg(), "-nostdin", "-loglevel", "error", "-y", *before]
+    """The source in the form that the target's name says; ``before`` are options of the input.
+
+    Made by the ffmpeg that every installation has: others know fewer codecs.
+    """
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *before]
     subprocess.run([*argv, "-i", str(source), *options, str(target)], check=True)
     return target
