@@ -138,8 +138,8 @@ class Desk:
             self.waiting.refuse(row, error)
         if joining and self.waiting.running:
             self.metrics.batch(self.waiting.running)
-        for row, text in grown:
-            self.waiting.grow(row, text, now_s=now_s)
+        for row, so_far in grown:
+            self.waiting.grow(row, so_far, now_s=now_s)
         self._tell(said)
 
     def _tell(self, said: Said) -> None:

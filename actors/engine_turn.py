@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from asr.actors.request import Detection
-from asr.pipeline.engine import Engine, ModelFolder, Row, Said
+from asr.pipeline.engine import Engine, ModelFolder, Row, Said, SoFar
 from asr.pipeline.errors import AsrError, EngineRestarted, NotEnoughMemory
 from asr.pipeline.types import Decoding, Detected, Window
 
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     said: Said | None  # None: memory ran out, and the engine has forgotten its batch
     refused: Refused
     left_out: Sequence[Row] = ()  # the last of those that were to join: memory had no room
-    grown: tuple[tuple[Row, str], ...] = ()
+    grown: tuple[tuple[Row, SoFar], ...] = ()
 
 
 def take_turn(engine: Engine, turn: Turn) -> Outcome:
@@ -42,11 +42,11 @@ def take_turn(engine: Engine, turn: Turn) -> Outcome:
         said = engine.advance()
         absent = {row for row, _ in (*refused, *said.finished)}.union(left_out)
         growing = [row for row in turn.growing if row not in absent]
-        texts = engine.growing(growing) if growing else ()
+        so_far = engine.growing(growing) if growing else ()
     except NotEnoughMemory:
         engine.reset()
         return Outcome(None, [])
-    return Outcome(said, refused, left_out, tuple(zip(growing, texts, strict=True)))
+    return Outcome(said, refused, left_out, tuple(zip(growing, so_far, strict=True)))
 
 
 def detect(engine: Engine, asked: Sequence[Detection]) -> Told | None:

@@ -21,7 +21,7 @@ from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.sweeper import run_sweeper
 from asr.actors.thread import InThread, open_thread
-from asr.actors.transcriber import Notify, Read, Stations, transcribe
+from asr.actors.transcriber import Read, Stations, transcribe
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from asr.actors.ear import Notify
     from asr.actors.fetcher import Fetcher
     from asr.actors.metrics import Metrics
     from asr.pipeline.models import ModelStore
@@ -125,8 +126,12 @@ class House:
         raw: bool = False,
         priority: Priority = Priority.INTERACTIVE,
         notify: Notify = unheard,
+        live: bool = False,
     ) -> Transcript:
-        """The transcript of a file, when its turn has come. Raises every kind of AsrError."""
+        """The transcript of a file, when its turn has come. Raises every kind of AsrError.
+
+        ``live`` has ``notify`` told segments before their window is at its end.
+        """
         model = self.models.resolve(options.model)
         deadline_s = self.settings.request_deadline_s
         with trio.move_on_after(deadline_s):
@@ -139,6 +144,7 @@ class House:
                     raw=raw,
                     stations=self.stations,
                     notify=notify,
+                    live=live,
                     priority=priority,
                 )
         raise DeadlineExceeded(deadline_s)

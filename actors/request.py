@@ -10,7 +10,7 @@ from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from asr.actors.turns import Priority
-from asr.pipeline.engine import Growing, ModelFolder, Row
+from asr.pipeline.engine import Growing, ModelFolder, Row, SoFar
 from asr.pipeline.errors import AsrError
 from asr.pipeline.fallback import next_temperature
 from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
@@ -150,13 +150,14 @@ class Request:
             return None
         return next((row for row, number in self._running.items() if number == self._head), None)
 
-    def grow(self, text: str, *, now_s: float) -> None:
-        """Tell the text so far of the head window, with what was heard of it before this row."""
-        before = (piece.text for part in self._heard.get(self._head, ()) for piece in part.pieces)
-        text = "".join(before) + text
+    def grow(self, so_far: SoFar, *, now_s: float) -> None:
+        """Tell what is known of the head window, with what was heard of it before this row."""
+        before = self._heard.get(self._head, ())
+        text = "".join(piece.text for part in before for piece in part.pieces) + so_far.text
         if text != self._shown:
             self._shown, self._shown_s = text, now_s
-            self.reply.send(Growing(self._windows[self._head], text))
+            parts = (*before, so_far.closed)
+            self.reply.send(Growing(self._windows[self._head], text, parts))
 
     def _tell(self) -> None:
         while self._head in self._whole:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from asr.actors.ear import Ear, Notify
 from asr.actors.turns import Priority
-from asr.pipeline.assemble import Assembly
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import (
@@ -24,6 +23,7 @@ from asr.pipeline.types import (
 from asr.pipeline.windows import cut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from asr.actors.gpu import Gpu
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from asr.actors.listener import Listener
     from asr.actors.metrics import Metrics
     from asr.actors.receiver import Receiver
-    from asr.actors.request import Heard
     from asr.pipeline.audio import Audio
-
-Notify = Callable[[Progress], None]
 
 # What whispermlx answers, too, when there is nothing to tell a language from.
 LANGUAGE_OF_SILENCE = "en"
@@ -68,9 +65,13 @@ async def transcribe(
     raw: bool,
     stations: Stations,
     notify: Notify,
+    live: bool = False,
     priority: Priority = Priority.INTERACTIVE,
 ) -> Transcript:
-    """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples."""
+    """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples.
+
+    ``live`` tells segments as soon as they are likely to stay, and not only with their window.
+    """
     began_s = trio.current_time()
     with stations.receiver.scratch(".pcm") as target:
         with _timed("read", stations.metrics):
@@ -84,7 +85,14 @@ async def transcribe(
             language = await _language(windows, options, folder, stations.gpu)
             decoding = _decoding(options, language)
             ear = Ear(audio, windows, notify)
-            await stations.gpu.decode(folder, windows, decoding, priority=priority, heard=ear.hear)
+            await stations.gpu.decode(
+                folder,
+                windows,
+                decoding,
+                priority=priority,
+                heard=ear.hear,
+                growing=ear.grow if live else None,
+            )
     stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
     segments = tuple(ear.heard.segments)
     return Transcript(language, options.task, audio.duration_s, segments, _warnings(options))
@@ -110,23 +118,6 @@ async def _language(
     if not windows:
         return LANGUAGE_OF_SILENCE
     return (await gpu.detect(model, windows[0])).language
-
-
-class Ear:
-    """Puts together what is heard, in order of time, and tells how far that is."""
-
-    def __init__(self, audio: Audio, windows: tuple[Window, ...], notify: Notify) -> None:
-        self.heard = Assembly(audio.duration_s)
-        self._speech_s = sum(window.duration_s for window in windows)
-        self._heard_s = 0.0
-        self._notify = notify
-
-    def hear(self, answer: Heard) -> None:
-        """Take in a window that is answered: its first hypothesis is of all of it."""
-        self._heard_s += answer[0].window.duration_s
-        share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
-        total_s = self.heard.duration_s
-        self._notify(Progress(share * total_s, total_s, self.heard.add(answer)))
 
 
 def _decoding(options: Options, language: str) -> Decoding:

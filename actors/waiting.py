@@ -13,7 +13,7 @@ from asr.actors.capacity import Capacity
 from asr.actors.order import Order
 from asr.actors.request import Detection, Request
 from asr.actors.suspects import Suspects, Verdict
-from asr.pipeline.engine import ModelFolder, Row
+from asr.pipeline.engine import ModelFolder, Row, SoFar
 from asr.pipeline.errors import AsrError, NotEnoughMemory, Poisoned
 from asr.pipeline.types import Detected, Hypothesis
 
@@ -165,10 +165,10 @@ class Waiting:
         growing = [each for each in self._requests if each.grows]
         return tuple(row for each in growing if (row := each.growing(now_s=now_s)))
 
-    def grow(self, row: Row, text: str, *, now_s: float) -> None:
-        """Tell the text so far of a row in the batch, if it is still wanted."""
+    def grow(self, row: Row, so_far: SoFar, *, now_s: float) -> None:
+        """Tell what a row in the batch has said so far, if that is still wanted."""
         if place := self._running.get(row):
-            place.request.grow(text, now_s=now_s)
+            place.request.grow(so_far, now_s=now_s)
 
     # What went wrong.
 

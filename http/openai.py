@@ -24,8 +24,8 @@ from asr.pipeline.names import OPENAI_NAMES
 if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
+    from asr.actors.ear import Notify
     from asr.actors.house import House
-    from asr.actors.transcriber import Notify
     from asr.http.fields import Fields
     from asr.http.settings import HttpSettings
     from asr.pipeline.cues import Layout
@@ -61,7 +61,7 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
         ask = partial(house.transcribe, upload.path, options, client=client_of(request))
 
         async def work(notify: Notify) -> Transcript:
-            return warned(await ask(notify=notify), wish.remarks)
+            return warned(await ask(notify=notify, live=True), wish.remarks)
 
         if wish.stream:
             return await stream(request, work, speakers=options.diarize, logprobs=options.logprobs)

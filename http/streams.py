@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from quart.wrappers import Request
 
-    from asr.actors.transcriber import Notify
+    from asr.actors.ear import Notify
     from asr.pipeline.types import Progress, Segment, Transcript
 
     Work = Callable[[Notify], Awaitable[Transcript]]

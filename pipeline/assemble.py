@@ -19,18 +19,24 @@ class Assembly:
 
     def add(self, hypotheses: Iterable[Hypothesis]) -> tuple[Segment, ...]:
         """Take in what was heard next; the segments that it adds."""
-        before = len(self.segments)
+        added = self.preview(hypotheses)
+        self.segments += added
+        return added
+
+    def preview(self, hypotheses: Iterable[Hypothesis]) -> tuple[Segment, ...]:
+        """The segments that these would add."""
+        added = self.segments[-1:]
         for hypothesis in hypotheses:
             for piece in _shown(hypothesis, self.duration_s):
-                self.segments.append(self._next(piece, hypothesis))
-        return tuple(self.segments[before:])
+                added.append(_next(piece, hypothesis, added[-1] if added else None))
+        return tuple(added[1:] if self.segments else added)
 
-    def _next(self, piece: Piece, hypothesis: Hypothesis) -> Segment:
-        start_s, end_s = piece.start_s, piece.end_s
-        if self.segments:
-            last = self.segments[-1]
-            start_s, end_s = max(start_s, last.start_s), max(end_s, last.end_s)
-        return _segment(piece, hypothesis, start_s=start_s, end_s=end_s)
+
+def _next(piece: Piece, hypothesis: Hypothesis, last: Segment | None) -> Segment:
+    start_s, end_s = piece.start_s, piece.end_s
+    if last is not None:
+        start_s, end_s = max(start_s, last.start_s), max(end_s, last.end_s)
+    return _segment(piece, hypothesis, start_s=start_s, end_s=end_s)
 
 
 def _shown(hypothesis: Hypothesis, duration_s: float) -> Iterator[Piece]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mlx_whisper.whisper import Whisper
 
-    from asr.pipeline.engine import Row
+    from asr.pipeline.engine import Row, SoFar
     from asr.pipeline.types import Hypothesis
     from asr.pipeline.vocabulary import Vocabulary
 
@@ -114,10 +114,10 @@ class Batch:
         news, self._news = self._news, 0
         return Said(news, self._leave())
 
-    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """The text so far of rows in the batch."""
-        tokens = {id(line.row): line.tokens for line in self._present()}
-        return tuple(self._vocabulary.text(tokens[id(row)]) for row in rows)
+    def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
+        """What rows in the batch have said so far."""
+        lines = {id(line.row): line for line in self._present()}
+        return tuple(self._so_far(lines[id(row)]) for row in rows)
 
     def drop(self, rows: Sequence[Row]) -> None:
         """Forget rows that nobody waits for any more."""
@@ -207,6 +207,11 @@ class Batch:
 
     def _hypothesis(self, line: Line) -> Hypothesis:
         return self._vocabulary.hypothesis(
+            line.row, line.tokens, logprobs=line.logprobs, no_speech_prob=line.no_speech_prob
+        )
+
+    def _so_far(self, line: Line) -> SoFar:
+        return self._vocabulary.so_far(
             line.row, line.tokens, logprobs=line.logprobs, no_speech_prob=line.no_speech_prob
         )
 

@@ -67,12 +67,27 @@ class Said(NamedTuple):
     finished: tuple[tuple[Row, Hypothesis], ...]  # rows that reached their end, and have left
 
 
+class SoFar(NamedTuple):
+    """What a row in the batch has said so far.
+
+    ``closed`` has the pieces that ended with a timestamp, as they will be unless the row is decoded
+    again, and is measured by them; ``text`` goes on behind them.
+    """
+
+    text: str
+    closed: Hypothesis
+
+
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """The text so far of a window that is still being decoded."""
+    """A window that is still being decoded: its text so far, and what is known of it by its time.
+
+    The last of the ``parts`` is of the row that is in the batch, those before it are believed.
+    """
 
     window: Window
     text: str
+    parts: tuple[Hypothesis, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +139,8 @@ class Engine(Protocol):
     def advance(self) -> Said:
         """One token step for every row."""
 
-    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """The text so far of rows in the batch, as their pieces will have it: without times."""
+    def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
+        """What rows in the batch have said so far."""
 
     def drop(self, rows: Sequence[Row]) -> None:
         """Take rows out whose requester has gone; any that are not in the batch are passed over."""

@@ -12,6 +12,10 @@ REPETITIVE_COMPRESSION_RATIO = 2.4
 UNSURE_AVG_LOGPROB = -1.0
 SILENT_NO_SPEECH_PROB = 0.6
 
+# Ours: text is told before its window is at its end while it is well away from those bounds.
+PROMISING_COMPRESSION_RATIO = 2.0
+PROMISING_AVG_LOGPROB = -0.7
+
 
 def next_temperature(row: Row, hypothesis: Hypothesis) -> float | None:
     """How warm the row is to try again; None if it is to be believed, or was the last try."""
@@ -29,6 +33,13 @@ def needs_another_try(hypothesis: Hypothesis) -> bool:
     unsure = hypothesis.avg_logprob < UNSURE_AVG_LOGPROB
     silent = unsure and hypothesis.no_speech_prob > SILENT_NO_SPEECH_PROB
     return (repetitive or unsure) and not silent
+
+
+def is_promising(hypothesis: Hypothesis) -> bool:
+    """Whether what was said so far is so good that its window will hardly be decoded again."""
+    varied = hypothesis.compression_ratio < PROMISING_COMPRESSION_RATIO
+    sure = hypothesis.avg_logprob > PROMISING_AVG_LOGPROB
+    return varied and sure and hypothesis.no_speech_prob <= SILENT_NO_SPEECH_PROB
 
 
 def is_silence(hypothesis: Hypothesis) -> bool:

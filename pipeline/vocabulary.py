@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from asr.pipeline.engine import SoFar
 from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import Decoding, Hypothesis, Piece
 from asr.pipeline.words import Spelled, spell
@@ -149,6 +150,23 @@ class Vocabulary:
             no_speech_prob=0.0 if math.isnan(no_speech_prob) else no_speech_prob,
             compression_ratio=compression_ratio(text),
         )
+
+    def so_far(
+        self,
+        row: Row,
+        tokens: Sequence[int],
+        *,
+        logprobs: Sequence[float],
+        no_speech_prob: float,
+    ) -> SoFar:
+        """What a row has said that is not at its end: pieces are closed where timestamps meet."""
+        stamped = [token >= self.stamp_first for token in tokens]
+        cuts = (i for i in range(len(tokens) - 1, 0, -1) if stamped[i - 1] and stamped[i])
+        cut = next(cuts, 0)
+        closed = self.hypothesis(
+            row, tokens[:cut], logprobs=logprobs[:cut], no_speech_prob=no_speech_prob
+        )
+        return SoFar(self.text(tokens), closed)
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, which may end in the middle of a character: that is left out."""

@@ -14,7 +14,15 @@ import mlx.core as mx
 
 from asr.pipeline.batch import CPU_HABITS, Batch, Habits
 from asr.pipeline.device import memory_errors, pick_compute_type, pick_device, usable_memory
-from asr.pipeline.engine import EngineSettings, LoadedModel, Memory, ModelFolder, Row, Said
+from asr.pipeline.engine import (
+    EngineSettings,
+    LoadedModel,
+    Memory,
+    ModelFolder,
+    Row,
+    Said,
+    SoFar,
+)
 from asr.pipeline.host import floats, ints
 from asr.pipeline.mel import log_mel
 from asr.pipeline.network import encode
@@ -127,8 +135,8 @@ class WhisperEngine:
         with memory_errors():
             return self._batch.advance() if self._batch else NOTHING_SAID
 
-    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """The text so far of rows in the batch."""
+    def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
+        """What rows in the batch have said so far."""
         return self._batch.growing(rows) if self._batch else ()
 
     def drop(self, rows: Sequence[Row]) -> None:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from asr.pipeline.engine import LoadedModel, Memory, ModelFolder, Row, Said
+from asr.pipeline.engine import LoadedModel, Memory, ModelFolder, Row, Said, SoFar
 from asr.pipeline.errors import InvalidRequest, ModelUnavailable, NotEnoughMemory
 from asr.pipeline.types import Decoding, Detected, Hypothesis, Window
-from tests.actors.fakes import LOST, UNKNOWN, name, names, row_name, said
+from tests.actors.fakes import LOST, UNKNOWN, name, names, row_name, said, so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -119,10 +119,10 @@ class FakeEngine:
             del self._batch[row]
         return Said(tokens, tuple((row, self._script.says(row)) for row in ended))
 
-    def growing(self, rows: Sequence[Row]) -> tuple[str, ...]:
-        """One word a turn."""
+    def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
+        """One word a turn, and no piece is closed before the end."""
         assert rows, "nobody asks"
-        return tuple(" word" * self._batch[row] for row in rows)
+        return tuple(so_far(row, " word" * self._batch[row]) for row in rows)
 
     def drop(self, rows: Sequence[Row]) -> None:
         if rows:

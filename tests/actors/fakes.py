@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trio.testing import wait_all_tasks_blocked
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
-from asr.pipeline.engine import ModelFolder, Row
+from asr.pipeline.engine import ModelFolder, Row, SoFar
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Span, Window
 from tests.fakes import FakeThread, Gate
 
@@ -76,6 +76,11 @@ def said(
         no_speech_prob=no_speech_prob,
         compression_ratio=compression_ratio,
     )
+
+
+def so_far(row: Row, text: str) -> SoFar:
+    """A text without a closed piece."""
+    return SoFar(text, replace(said(row), pieces=()))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from asr.actors.engine_turn import Turn, take_turn
 from asr.pipeline.engine import Row
 from asr.pipeline.errors import InvalidRequest, ModelUnavailable
 from tests.actors.fake_engine import Script
-from tests.actors.fakes import BASE, ENGLISH, LOST, UNKNOWN, windows
+from tests.actors.fakes import BASE, ENGLISH, LOST, UNKNOWN, so_far, windows
 
 FIRST, SECOND, THIRD = (Row(window, ENGLISH) for window in windows("a", 3))
 FOREIGN = Row(windows("b", 1)[0], UNKNOWN)
@@ -18,7 +18,7 @@ def test_text_is_asked_only_of_rows_that_are_in_the_batch_and_stay_there() -> No
     assert [row for row, _ in outcome.said.finished] == [FIRST]
     assert [(row, type(error)) for row, error in outcome.refused] == [(FOREIGN, InvalidRequest)]
     assert list(outcome.left_out) == [THIRD]
-    assert outcome.grown == ((SECOND, " word"),)
+    assert outcome.grown == ((SECOND, so_far(SECOND, " word")),)
 
 
 def test_rows_that_are_decoded_alike_are_checked_once() -> None:

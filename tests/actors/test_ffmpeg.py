@@ -38,9 +38,13 @@ def wav(path: Path, samples: Samples, *, rate: int = SAMPLE_RATE, channels: int 
     return path
 
 
-def script(path: Path, *lines: str) -> str:
-    """A program that stands in for ffmpeg."""
-    path.write_text("\n".join(("#!/bin/sh", *lines)))
+LOOKING = 'case "$*" in *"-loglevel info"*)'
+FOUND = "echo 'Input #0, flac'; echo '  Stream #0:0: Audio: flac'; exit 1"
+
+
+def script(path: Path, *lines: str, looks: str = FOUND) -> str:
+    """A program that stands in for ffmpeg: it finds a track when it looks, and then does this."""
+    path.write_text("\n".join(("#!/bin/sh", f"exec >&2; {LOOKING} {looks};; esac", *lines)))
     path.chmod(0o700)
     return str(path)
 
@@ -183,10 +187,12 @@ async def test_a_full_disk_is_not_the_clients_fault(tmp_path: Path) -> None:
         await decode(tmp_path / "said", tmp_path / "samples", ffmpeg=full, seconds_max=10)
 
 
-@pytest.fixture
-def hanging(tmp_path: Path) -> str:
+@pytest.fixture(params=["when it looks", "when it decodes"])
+def hanging(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A decoder that notes its process id, and then does nothing for an hour."""
-    return script(tmp_path / "ffmpeg", f"echo $$ > {tmp_path}/pid", "exec sleep 3600")
+    hang = f"echo $$ > {tmp_path}/pid; exec sleep 3600"
+    looks = hang if request.param == "when it looks" else FOUND
+    return script(tmp_path / "ffmpeg", hang, looks=looks)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ async def test_text_grows_for_who_wants_to_see_it(
         mock_clock.jump(1)
         await step(thread)
     thread.release()
-    assert seen == [Growing(first, " word"), Growing(first, " word word")]
+    assert [(each.window, each.text) for each in seen] == [(first, " word"), (first, " word word")]
 
 
 async def test_no_windows_need_no_engine(room: Room) -> None:

@@ -1,6 +1,6 @@
 """The text so far: who sees it, and when."""
 
-from tests.actors.fakes import name
+from tests.actors.fakes import name, so_far
 from tests.actors.line import Caller, Line, halfway, repetitive
 
 
@@ -9,7 +9,7 @@ def grow(line: Line, text: str, *, after_s: float = 1.0) -> list[str]:
     line.now_s += after_s
     rows = line.waiting.growing(now_s=line.now_s)
     for row in rows:
-        line.waiting.grow(row, text, now_s=line.now_s)
+        line.waiting.grow(row, so_far(row, text), now_s=line.now_s)
     return [name(row.window) for row in rows]
 
 

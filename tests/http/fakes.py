@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.actors.house import House
-    from asr.actors.transcriber import Notify
+    from asr.actors.ear import Notify
 
 
 def segment(start_s: float, end_s: float, text: str) -> Segment:
@@ -179,10 +179,11 @@ class FakeHouse(Gate):
         client: str = "",
         raw: bool = False,
         notify: Notify = unheard,
+        live: bool = False,
     ) -> Transcript:
         audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
         self.asked.append(Asked(audio, options, raw))
-        for progress in self.news:
+        for progress in self.news if live else ():
             notify(progress)
         self.running += 1
         try:

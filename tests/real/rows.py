@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 
 from asr.pipeline.batch import Batch, Habits
-from asr.pipeline.engine import Row
+from asr.pipeline.engine import Row, SoFar
 from asr.pipeline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Bench:
             for row, hypothesis in self._batch.advance().finished:
                 self.said[names[row]] = Said(self._scribe.said[row], hypothesis)
 
-    def growing(self, name: str) -> str:
+    def growing(self, name: str) -> SoFar:
         return self._batch.growing([self._rows[name]])[0]
 
     def drop(self, name: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -283,17 +282,3 @@ def test_rows_that_nobody_waits_for_free_their_memory(
     bench.drop("jfk")
     bench.advance(1)
     assert mx.get_active_memory() - before < 1_000_000
-
-
-def test_text_shows_while_it_grows(shelved_tiny: Shelved, asks: dict[str, Ask]) -> None:
-    bench = Bench(shelved_tiny)
-    bench.join([asks["jfk"]])
-    shown = []
-    while "jfk" not in bench.said:
-        shown.append(bench.growing("jfk"))
-        bench.advance(1)
-    assert all(late.startswith(early) for early, late in pairwise(shown))
-    assert shown[0] == ""
-    whole = "".join(piece.text for piece in bench.said["jfk"].hypothesis.pieces)
-    assert whole.startswith(shown[-1])
-    assert len(whole) - len(shown[-1]) < 12
