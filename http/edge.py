@@ -112,5 +112,5 @@ def as_plain_get(scope: Message, receive: Receive, send: Send) -> tuple[Message,
     async def send_http(message: Message) -> None:
         await send({**message, "type": f"websocket.{message['type']}"})
 
-    scheme = "https" if scope["scheme"] == "wss" else "http"
+    scheme = scope["scheme"].replace("ws", "http")
     return {**scope, "type": "http", "method": "GET", "scheme": scheme}, receive_http, send_http

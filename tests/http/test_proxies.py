@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
+import trio
 from quart import request
 
 from asr.actors.metrics import Metrics
@@ -14,12 +17,32 @@ from asr.http.door import Door
 from asr.http.edge import Edge
 from asr.http.keys import client_of
 from asr.http.proxies import forwarded
-from tests.http.fakes import as_house
+from asr.http.server import serve
+from tests.http.fakes import FakeHouse, FakeReceiver, as_house
+from tests.http.wire import FORM_TYPE, asr_form, form
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asr.http.edge import App
     from asr.http.settings import HttpSettings
-    from tests.http.fakes import FakeHouse
+    from asr.pipeline.types import Transcript
+
+
+@dataclass
+class AskedBy(FakeHouse):
+    """Notes on whose behalf it was asked."""
+
+    clients: list[str] = field(default_factory=list)
+
+    async def transcribe(self, *args: Any, client: str = "", **more: Any) -> Transcript:
+        self.clients.append(client)
+        return await super().transcribe(*args, client=client, **more)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> AskedBy:
+    return AskedBy(FakeReceiver(tmp_path))
 
 
 def told(hops: int, *elements: str, proto: str = "") -> dict[str, Any]:
@@ -119,3 +142,18 @@ async def test_the_app_sees_what_the_proxies_tell(
         }
         assert (await client.get("/health", headers=headers)).status_code == 200
     assert looks == seen
+
+
+async def test_the_queue_hears_of_the_client_behind_the_proxy(
+    house: AskedBy, settings: HttpSettings, nursery: trio.Nursery
+) -> None:
+    stop = trio.Event()
+    behind = replace(settings, proxy_hops=1)
+    open_front = partial(serve, as_house(house), behind, stop=stop, drain_s=0)
+    urls: list[str] = await nursery.start(open_front)
+    headers = {"Content-Type": FORM_TYPE, "X-Forwarded-For": "10.0.0.1, 203.0.113.7"}
+    async with httpx.AsyncClient(base_url=urls[0]) as client:
+        for path, body in (("/asr", asr_form()), ("/v1/audio/transcriptions", form())):
+            assert (await client.post(path, content=body, headers=headers)).status_code == 200
+    assert house.clients == ["203.0.113.7", "203.0.113.7"]
+    stop.set()

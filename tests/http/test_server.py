@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trio
+from pydantic import SecretStr
 
 from asr.http.door import Door
 from asr.http.edge import Edge, request_id
-from asr.http.server import open_listeners, warn_if_open
+from asr.http.server import serve
+from tests.http.fakes import as_house
 from tests.http.wire import FORM_TYPE, asr_form, counted, form, post, read_all, until
 
 if TYPE_CHECKING:
+    from asr.http.edge import Message, Receive, Send
     from asr.http.settings import HttpSettings
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
@@ -124,7 +127,7 @@ def test_an_id_that_is_sent_twice_is_one_id() -> None:
         ("GET nothing HTTP/1.1", 404),
         ("GET /v1/models/nothing HTTP/1.1", 404),
         ("GET /asr HTTP/1.1", 405),
-        (f"POST /asr HTTP/1.1\r\nContent-Type: {FORM_TYPE}\r\nContent-Length: 9000000", 413),
+        (f"POST /asr HTTP/1.1\r\nContent-Type: {FORM_TYPE}\r\nContent-Length: 900000000", 413),
         ("POST /asr HTTP/1.1", 422),
         (f"GET /ws HTTP/1.1\r\n{UPGRADE}", 404),
         (f"GET /health HTTP/1.1\r\n{UPGRADE}", 200),
@@ -192,21 +195,52 @@ async def test_a_door_is_empty_when_it_is_closed_and_the_last_has_left() -> None
 
 
 @pytest.mark.parametrize(
-    ("host", "said"),
+    ("host", "key", "said"),
     [
-        ("127.0.0.1", []),
-        ("localhost", []),
+        ("127.0.0.1", None, []),
+        ("localhost", None, []),
+        ("0.0.0.0", "hush", []),
         (
             "0.0.0.0",
+            None,
             ["Anybody who can reach 0.0.0.0 may use this server: no API_KEYS are set"],
         ),
     ],
 )
 async def test_a_server_that_the_network_can_reach_without_a_key_says_so(
-    settings: HttpSettings, caplog: pytest.LogCaptureFixture, host: str, said: list[str]
+    house: FakeHouse,
+    settings: HttpSettings,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+    key: str | None,
+    said: list[str],
 ) -> None:
-    listeners = await open_listeners(replace(settings, host=host))
-    warn_if_open(listeners)
-    for listener in listeners:
-        await listener.aclose()
+    stop = trio.Event()
+    stop.set()
+    settings = replace(settings, host=host, api_keys=SecretStr(key) if key else None)
+    await serve(as_house(house), settings, stop=stop, drain_s=0)
     assert caplog.messages == said
+
+
+async def test_a_handshake_reaches_the_app_as_the_get_that_it_is(house: FakeHouse) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        seen.extend([scope["type"], scope["method"], scope["scheme"]])
+        seen.extend([(await receive())["type"] for _ in range(2)])
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+
+    told = iter(("websocket.connect", "websocket.disconnect"))
+
+    async def receive() -> Message:
+        await trio.lowlevel.checkpoint()
+        return {"type": next(told)}
+
+    async def send(message: Message) -> None:
+        await trio.lowlevel.checkpoint()
+        seen.append(message["type"])
+
+    scope = {"type": "websocket", "scheme": "wss", "path": "/ws", "headers": []}
+    await Edge(app, door=Door(), metrics=house.metrics)(scope, receive, send)
+    heard = ["http.request", "http.disconnect", "websocket.http.response.start"]
+    assert seen == ["http", "GET", "https", *heard]
