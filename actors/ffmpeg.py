@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import math
 import shutil
 import subprocess
 from contextlib import asynccontextmanager
@@ -87,8 +86,8 @@ async def decode(
     growth = _Growth(target, stall_s)
     stream = await _look(source, wanted, growth, ffmpeg=ffmpeg, check=check)
     # One second more than is allowed, so that too long can be told from just long enough.
-    first_s = math.inf if wanted.first_s is None else wanted.first_s
-    longest_s = min(seconds_max + 1, first_s)
+    first_s = wanted.first_s
+    longest_s = seconds_max + 1 if first_s is None else min(first_s, seconds_max)
     argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=longest_s, raw=wanted.raw, stream=stream)
     words = Words()
     status = await _run(argv, growth, check, words)

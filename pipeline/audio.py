@@ -100,8 +100,9 @@ def choose(tracks: Sequence[Track], number: int | None) -> Track:
         return next((track for track in usable if track.default), usable[0])
     if 1 <= number <= len(tracks):
         return tracks[number - 1]
-    there = "one audio track" if len(tracks) == 1 else f"{len(tracks)} audio tracks"
-    raise InvalidRequest(f"audio_track cannot be {number}: there is {there}", param="audio_track")
+    count = len(tracks)
+    there = "is one audio track" if count == 1 else f"are {count} audio tracks"
+    raise InvalidRequest(f"audio_track cannot be {number}: there {there}", param="audio_track")
 
 
 def look_argv(ffmpeg: str, source: Path) -> list[str]:
