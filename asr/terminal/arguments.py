@@ -42,6 +42,32 @@ def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", help="text that goes before the first words")
     parser.add_argument("--words", action="store_true", help="times of every word")
     parser.add_argument("--diarize", action="store_true", help="say who speaks")
+    parser.add_argument("--audio-track", type=_count, metavar="N", help="of a film, counted from 1")
+    _fill_layout(parser.add_argument_group("subtitles", "for srt and vtt"))
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="write STEM.FORMAT files there"
     )
+
+
+def _fill_layout(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--max-line-width", type=_count, metavar="N", help="characters in a line")
+    group.add_argument("--max-line-count", type=_count, metavar="N", help="lines in a cue")
+    group.add_argument("--max-words-per-line", type=_count, metavar="N", help="words in a line")
+    group.add_argument("--max-cue-seconds", type=_seconds, metavar="S", help="time of a cue")
+    group.add_argument("--highlight-words", action="store_true", help="underline words as spoken")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds

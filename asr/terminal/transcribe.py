@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from asr.actors.house import House
 from asr.pipeline import types
+from asr.pipeline.cues import AS_SEGMENTS, Layout
 from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.pipeline.formats import CLASSIC, asr_json
 from asr.pipeline.languages import canonical_language
@@ -31,6 +32,7 @@ class Job:
     format: str
     options: Options
     folder: Path | None = None
+    layout: Layout = AS_SEGMENTS
 
     def target(self, file: Path) -> Path | None:
         """The file that gets the text of ``file``."""
@@ -39,15 +41,25 @@ class Job:
 
 def job(arguments: Namespace) -> Job:
     """The job that a command line describes, or InvalidRequest."""
+    layout = Layout(
+        line_width_max=arguments.max_line_width,
+        lines_max=arguments.max_line_count,
+        line_words_max=arguments.max_words_per_line,
+        highlight_words=arguments.highlight_words,
+        cue_s_max=arguments.max_cue_seconds,
+    )
+    style = CLASSIC.get(arguments.format)
+    cues = style is not None and style.has_cues
     options = Options(
         model=arguments.model,
         language=canonical_language(arguments.language) if arguments.language else None,
         task=arguments.task,
         prompt=arguments.prompt,
-        words=arguments.words,
+        words=arguments.words or (cues and layout.wants_words),
         diarize=arguments.diarize,
+        audio_track=arguments.audio_track,
     )
-    asked = Job(tuple(arguments.files), arguments.format, options, arguments.output)
+    asked = Job(tuple(arguments.files), arguments.format, options, arguments.output, layout)
     _check_targets(asked)
     return asked
 
@@ -141,7 +153,8 @@ def render(transcript: Transcript, job: Job) -> str:
     """The transcript in the job's format, ending with a newline."""
     if job.format == "json":
         return json.dumps(asr_json(transcript, listed=False), ensure_ascii=False) + "\n"
-    text = CLASSIC[job.format].write(transcript, speakers=job.options.diarize)
+    style = CLASSIC[job.format]
+    text = style.write(transcript, speakers=job.options.diarize, layout=job.layout)
     return text if text.endswith("\n") else text + "\n"
 
 

@@ -18,3 +18,15 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"asr-service {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "words", ["--max-line-width 0", "--audio-track two", "--max-cue-seconds nan"]
+)
+def test_a_number_that_means_nothing_is_a_usage_error(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["transcribe", "a.mp3", *words.split()])
+    assert ended.value.code == 2
+    assert words.split()[0] in capsys.readouterr().err

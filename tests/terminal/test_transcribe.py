@@ -5,6 +5,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from asr.pipeline.cues import Layout
 from asr.pipeline.errors import EngineRestarted, InvalidRequest, UnknownModel
 from asr.pipeline.types import Options
 from asr.terminal.arguments import parse
@@ -118,6 +119,20 @@ def test_the_command_line_becomes_the_options_of_a_request() -> None:
         ),
         folder=Path("out"),
     )
+
+
+def test_subtitles_have_the_layout_asked_for_and_the_words_that_it_wants() -> None:
+    words = "transcribe a.mkv --audio-track 2 --max-line-width 42 --max-line-count 2"
+    more = "--max-words-per-line 7 --max-cue-seconds 7 --highlight-words --format"
+    asked = {name: job(parse([*f"{words} {more}".split(), name])) for name in ("vtt", "txt")}
+    assert asked["vtt"].layout == Layout(42, 2, 7, True, 7.0)
+    assert asked["vtt"].options == Options(words=True, audio_track=2)
+    assert asked["txt"].options == Options(audio_track=2)  # text shows no cues
+
+
+def test_the_layout_is_that_of_the_text() -> None:
+    wide = Job((), "srt", Options(), layout=Layout(line_width_max=5))
+    assert render(said("one two"), wide).splitlines()[2:4] == ["one", "two"]
 
 
 def test_a_language_that_does_not_exist_is_refused() -> None:
