@@ -69,7 +69,7 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     options = ("--no-project", "--isolated", "--python", sys.executable)
     argv = (uv, "run", *options, "--with", VERSIONS[request.param], "python")
     folder = tmp_path_factory.mktemp("sdk")
-    version = "import openai; print(openai.__version__)"
+    version = "from importlib.metadata import version; print(version('openai'))"
     done = subprocess.run(
         [*argv, "-c", version], cwd=folder, capture_output=True, text=True, check=False
     )

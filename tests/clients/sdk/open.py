@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -126,23 +125,23 @@ def tokens_have_probabilities(case: Case) -> None:
 
 def check_logprobs(text: str, logprobs: Any) -> None:
     assert all(each.logprob <= 0 for each in logprobs), logprobs
-    spelled = bytes(byte for each in logprobs for byte in each.bytes).decode()
+    # Outside of streams the SDK makes floats of the bytes.
+    spelled = bytes(int(byte) for each in logprobs for byte in each.bytes).decode()
     assert spelled.strip() == text, (spelled, text)
 
 
-def two_ask_at_once_asynchronously(case: Case) -> None:
-    async def ask() -> list[Any]:
+def it_works_asynchronously_too(case: Case) -> None:
+    async def ask() -> Any:
         client: Any = openai.AsyncOpenAI(**case.settings)
-        ask = client.audio.transcriptions.create
-        return await asyncio.gather(*(ask(model="whisper-1", file=case.file) for _ in range(2)))
+        return await client.audio.transcriptions.create(model="whisper-1", file=case.file)
 
-    assert all(WORDS in answer.text.lower() for answer in asyncio.run(ask()))
+    assert WORDS in asyncio.run(ask()).text.lower()
 
 
 def a_file_may_be_a_handle_or_bytes(case: Case) -> None:
     content = case.file.read_bytes()
     with case.file.open("rb") as handle:
-        for file in (handle, io.BytesIO(content), ("a.mp3", content, "audio/mpeg")):
+        for file in (handle, ("a.mp3", content, "audio/mpeg")):
             assert WORDS in case.create(file=file).text.lower()
 
 
@@ -195,7 +194,7 @@ OPEN = (
     a_stream_is_read_asynchronously_too,
     a_streams_tokens_have_probabilities,
     tokens_have_probabilities,
-    two_ask_at_once_asynchronously,
+    it_works_asynchronously_too,
     a_file_may_be_a_handle_or_bytes,
     models_are_listed_and_shown,
     a_model_that_is_not_there_is_not_found,
