@@ -58,13 +58,15 @@ def units_of(segment: Segment) -> Iterator[Unit]:
     firsts = [stretch.first for stretch in stretches]
     placed = any(word.start_s is not None for word in segment.words)
     for (first, last), (following, _) in pairwise([*parts(text), (len(text), len(text))]):
-        begins = stretches[bisect_right(firsts, first) - 1]
-        ends = stretches[bisect_right(firsts, last - 1) - 1]
+        part = text[first:last]
+        letter, end = last - len(part.lstrip()), first + len(part.rstrip())  # no-break spaces
+        begins = stretches[bisect_right(firsts, letter) - 1]
+        ends = stretches[bisect_right(firsts, end - 1) - 1]
         yield Unit(
-            text[first:last],
-            begins.at_s(first),
+            part,
+            begins.at_s(letter),
             ends.at_s(min(following, ends.last)),  # a guess knows no pauses
-            width(text[first:last]),
+            width(part),
             begins.speaker,
             # The text of a segment begins with a space, but not every model writes it.
             spaced=text[first - 1].isspace() if first else not is_spaceless(text[0]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from asr.pipeline.cues import Cue, Layout, Mark, guesses_times, lay_out
-from asr.pipeline.scripts import width
 from asr.pipeline.types import Segment, Word
 
 KENNEDY = (
@@ -120,6 +119,11 @@ def test_words_without_times_have_theirs_between_their_neighbours() -> None:
     assert [cue.end_s for cue in cues] == pytest.approx([2.0, 3.0, 3.0 + 2 * 2 / 3, 5.0, 6.0])
 
 
+def test_a_no_break_space_has_no_time_of_its_own() -> None:
+    said = [segment(3.0, 4.0, " a"), segment(4.0, 6.0, " \u00a0b\u00a0", (Word(" b", 4.5, 5.0),))]
+    assert times(lay_out(said, Layout(cue_s_max=9.0))) == [(3.0, 4.0), (4.5, 5.0)]
+
+
 def test_no_word_stands_alone_on_the_last_line_if_it_need_not() -> None:
     layout = Layout(line_width_max=16)
     assert texts([spoken(0, " one two three, four")], layout) == ["one two/three, four"]
@@ -141,26 +145,54 @@ def test_every_script_breaks_where_it_may_in_logical_order(text: str, lines: str
     assert texts([segment(0, 5, text)], Layout(line_width_max=14)) == [lines]
 
 
+def timed(*words: tuple[str, float, float]) -> Segment:
+    """A segment of words that are spoken from one time to another."""
+    text = "".join(f" {word}" for word, _, _ in words)
+    placed = tuple(Word(f" {word}", start_s, end_s) for word, start_s, end_s in words)
+    return segment(words[0][1], words[-1][2], text, placed)
+
+
+def test_shares_are_even() -> None:
+    assert texts([spoken(0, " a b c d e f")], Layout(line_words_max=4)) == ["a b c", "d e f"]
+
+
+def test_a_cue_does_not_end_one_sentence_and_begin_another() -> None:
+    said = [spoken(0, " So did we all. But it", word_s=1.0), spoken(6.0, " rained.", word_s=1.0)]
+    layout = Layout(line_width_max=22, lines_max=1)
+    assert texts(said, layout) == ["So did we all.", "But it rained."]
+
+
 @pytest.mark.parametrize(
-    ("text", "columns"),
-    [
-        ("abc", 3),
-        ("日本", 4),
-        ("ＡＢ", 4),
-        ("é", 1),
-        ("e\u0301", 1),
-        ("👩\u200d👩\u200d👧", 2),
-        ("ไป", 2),
-    ],
+    ("silence_s", "cues"),
+    [(0.3, ["a b c", "d e f"]), (0.5, ["a b", "c d e f"]), (1.6, ["a b", "c d e f"])],
 )
-def test_wide_characters_take_two_columns_and_combining_ones_none(text: str, columns: int) -> None:
-    assert width(text) == columns
+def test_a_breath_is_a_good_place_to_break(silence_s: float, cues: list[str]) -> None:
+    late_s = 2.0 + silence_s
+    rest = [(word, late_s + at, late_s + at + 1) for at, word in enumerate("cdef")]
+    said = [timed(("a", 0, 1), ("b", 1, 2), *rest)]
+    assert texts(said, Layout(line_words_max=4)) == cues
 
 
-@pytest.mark.parametrize("end", [" Mr. Fox", " J. Fox", " approx. one"])
-def test_a_full_stop_that_ends_no_sentence_breaks_no_cue(end: str) -> None:
-    said = [spoken(0, f" Here he comes.{end} is going")]
-    assert texts(said, Layout(line_words_max=4)) == ["Here he comes.", f"{end.strip()} is going"]
+def test_a_long_silence_is_a_better_place_than_a_breath() -> None:
+    said = [timed(("a", 0, 1), ("b", 1.5, 2.5), ("c", 4.5, 5.5), ("d", 6, 7), ("e", 7, 8))]
+    assert texts(said, Layout(line_words_max=3)) == ["a b", "c d e"]
+    assert texts(said, Layout(line_width_max=9)) == ["a b c d e"]  # but a segment that fits stays
+
+
+def test_no_cue_flashes_by_if_it_need_not() -> None:
+    said = [timed(("a,", 0, 0.1), ("b", 0.1, 1), ("c", 1, 2), ("d", 2, 3), ("e", 3, 4))]
+    assert texts(said, Layout(line_words_max=4)) == ["a, b", "c d e"]
+
+
+def test_a_cue_stands_until_the_last_of_overlapping_words_is_over() -> None:
+    said = [timed(("one", 0, 4)), timed(("two", 1, 2), ("three", 2, 4.5))]
+    cues = lay_out(said, Layout(line_width_max=9, lines_max=1))
+    assert [(cue.end_s, cue.lines) for cue in cues] == [(4.0, ("one two",)), (4.5, ("three",))]
+
+
+def test_a_large_screen_is_filled() -> None:
+    said = [spoken(at, " word", word_s=1.0) for at in range(60)]
+    assert len(lay_out(said, Layout(line_width_max=100, lines_max=5))) == 1
 
 
 def test_a_speakers_name_takes_room_on_the_first_line() -> None:
