@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,15 +63,20 @@ class House:
     metrics: Metrics
     models: ModelStore
     queue: Queue
-    fetcher: Fetcher
     stations: Stations
     health: Health
     nursery: trio.Nursery
-    detections: trio.CapacityLimiter
+    detections: trio.CapacityLimiter = field(
+        default_factory=partial(trio.CapacityLimiter, DETECTIONS_MAX)
+    )
 
     @property
     def receiver(self) -> Receiver:
         return self.stations.receiver
+
+    @property
+    def fetcher(self) -> Fetcher:
+        return self.stations.fetcher
 
     @property
     def device(self) -> str:
@@ -214,6 +219,7 @@ async def open_house(
         await nursery.start(_run_sweeper, (gpu, listener), settings)
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
+            fetcher=fetcher,
             receiver=receiver,
             listener=listener,
             librarian=librarian,
@@ -221,18 +227,7 @@ async def open_house(
             metrics=metrics,
         )
         _show(metrics, queue, receiver, gpu)
-        yield House(
-            settings=settings,
-            machine=machine,
-            metrics=metrics,
-            models=models,
-            queue=queue,
-            fetcher=fetcher,
-            stations=stations,
-            health=health,
-            nursery=nursery,
-            detections=trio.CapacityLimiter(DETECTIONS_MAX),
-        )
+        yield House(settings, machine, metrics, models, queue, stations, health, nursery)
         nursery.cancel_scope.cancel()
 
 

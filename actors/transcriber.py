@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from asr.actors.fetcher import Fetcher
     from asr.actors.gpu import Gpu
     from asr.actors.librarian import Librarian
     from asr.actors.listener import Listener
@@ -50,6 +51,7 @@ class Stations:
     """Where a request passes by."""
 
     read: Read
+    fetcher: Fetcher
     receiver: Receiver
     listener: Listener
     librarian: Librarian

@@ -52,6 +52,7 @@ async def test_it_needs_no_place_in_a_full_house(
         home.decoder.release()
         assert house.queue_stats().waiting == 1
         assert await house.detect_language(home.file("d")) == Detected("de", 0.9)
+        await wait_all_tasks_blocked()  # the others end while there is a house
 
 
 async def test_so_many_are_read_at_once_and_the_others_wait(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from asr.actors.detector import detect_language
+from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.listener import Listener, ListenerMessage, run_listener
 from asr.actors.receiver import Limits, run_receiver
 from asr.actors.transcriber import Stations, transcribe
@@ -51,6 +52,7 @@ class Walk:
         receive = partial(run_receiver, in_thread=thread, free_bytes=self._free_bytes)
         self._stations = Stations(
             read=self.decoder,
+            fetcher=Fetcher(UrlSettings()),
             receiver=await nursery.start(receive, self._spool, LIMITS),
             listener=Listener(post),
             librarian=cast("Librarian", FakeLibrarian()),

@@ -1,4 +1,4 @@
-"""Forms arrive in any pieces, go to disk as they are, and are refused by name."""
+"""Files go to disk as they arrive, from a form or a url, and are refused by name."""
 
 from __future__ import annotations
 
@@ -8,115 +8,27 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from asr.http.multipart import FIELD_BYTES_MAX, MultipartForm
 from asr.http.uploads import declared_bytes
-from asr.pipeline.errors import InvalidRequest
 from tests.fakes import pass_time
-from tests.http.wire import AUDIO, BOUNDARY, FORM_TYPE, asr_form, form, post, read_all, until
+from tests.http.wire import (
+    AUDIO,
+    END,
+    FORM_TYPE,
+    asr_form,
+    form,
+    part,
+    post,
+    read_all,
+    until,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from quart.typing import TestClientProtocol
 
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
 
 HEADERS = {"Content-Type": FORM_TYPE}
-
-
-def parse(chunks: Iterable[bytes]) -> tuple[bytes, str, list[tuple[str, str]]]:
-    parser = MultipartForm(BOUNDARY.encode(), "file")
-    audio = b"".join(bytes(piece) for chunk in chunks for piece in parser.feed(chunk))
-    fields = parser.finish()
-    return audio, parser.file_name, fields
-
-
-def part(disposition: str, value: bytes = b"x") -> bytes:
-    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n"
-    return head.encode() + value + b"\r\n"
-
-
-END = f"--{BOUNDARY}--\r\n".encode()
-FILE = part('form-data; name="file"; filename="a.wav"', AUDIO)
-
-
-def test_a_form_reads_the_same_however_it_is_split() -> None:
-    body = form({"language": "de", "prompt": "Grüße"})
-    whole = (AUDIO, "talk.mp3", [("language", "de"), ("prompt", "Grüße")])
-    assert parse([body]) == whole
-    assert parse(bytes([byte]) for byte in body) == whole
-    for cut in range(1, len(body)):
-        assert parse([body[:cut], body[cut:]]) == whole
-
-
-@pytest.mark.parametrize(
-    "disposition",
-    [
-        'form-data; name="file"; filename="a.wav"',
-        'form-data; name="file"',
-        "form-data; name=file; filename*=UTF-8''a.wav",
-        'Form-Data; name="file"; filename=""',
-    ],
-)
-def test_the_file_is_known_by_its_field_name(disposition: str) -> None:
-    audio, _, fields = parse([part(disposition, AUDIO) + END])
-    assert (audio, fields) == (AUDIO, [])
-
-
-def test_an_epilogue_means_nothing() -> None:
-    assert parse([FILE + END, FILE, b"junk"]) == (AUDIO, "a.wav", [])
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (FILE + FILE + END, "The form has more than one file"),
-        (FILE, "The multipart body ends before its last boundary"),
-        (b"", "The multipart body ends before its last boundary"),
-        (b"junk" * 20, "The multipart body is malformed"),
-        (FILE + part('form-data; name="n"') * 64 + END, "The form has more than 64 parts"),
-        (part('form-data; name="n"', b"\xff") + FILE + END, "n is not UTF-8 text"),
-        (
-            part('form-data; name="n"', b"x" * FIELD_BYTES_MAX) + FILE + END,
-            "The form's fields have more than 65536 bytes",
-        ),
-        (
-            part('form-data; name="f"; filename="a"') + END,
-            "Unknown file field 'f'; the file goes into 'file'",
-        ),
-    ],
-)
-def test_a_form_is_refused_by_name(body: bytes, message: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        parse([body])
-    assert caught.value.message == message
-
-
-def test_a_form_that_is_too_rich_is_refused_before_its_end() -> None:
-    with pytest.raises(InvalidRequest, match="more than 64 parts"):
-        MultipartForm(BOUNDARY.encode(), "file").feed(part('form-data; name="n"') * 65)
-
-
-CLIP = part('form-data; name="known_speaker_references[]"', b"x" * 2_000_000)
-
-
-def test_the_clips_of_known_voices_may_be_larger_than_words() -> None:
-    _, _, fields = parse([CLIP * 4 + FILE + END])
-    assert [len(value) for _, value in fields] == [2_000_000] * 4
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        CLIP * 5,
-        part('form-data; name="known_speaker_references"', b"x" * 2_000_001),
-    ],
-)
-def test_there_is_a_bound_to_clips_too(body: bytes) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        parse([body + FILE + END])
-    assert caught.value.param == "known_speaker_references"
 
 
 @pytest.mark.parametrize("body", [END, part('form-data; name="task"') + END])

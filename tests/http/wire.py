@@ -41,6 +41,15 @@ def asr_form(fields: Mapping[str, str | list[str]] | None = None, **more: object
     return form(fields, file_field="audio_file", **more)  # type: ignore[arg-type]
 
 
+def part(disposition: str, value: bytes = b"x") -> bytes:
+    """A part of a form of BOUNDARY, as it stands in the body."""
+    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n"
+    return head.encode() + value + b"\r\n"
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
 def post(path: str, body: bytes, *headers: str) -> bytes:
     """A raw request for a form."""
     length = (
