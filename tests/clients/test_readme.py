@@ -35,7 +35,7 @@ def test_there_is_something_to_try() -> None:
 
 
 @pytest.mark.parametrize("line", CURLS)
-async def test_curl_gets_an_answer(server: Server, tmp_path: Path, line: str) -> None:
+async def test_curl_gets_an_answer(server: Server, line: str) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     own = line.replace(ADDRESS, server.url).replace("talk.mp3", shlex.quote(str(sounds.JFK)))
