@@ -109,8 +109,7 @@ async def _look(
     account = Account()
     status = await _run(look_argv(ffmpeg, source), growth, check, account)
     if account.tracks:
-        tracks = [account.tracks[stream] for stream in sorted(account.tracks)]
-        return str(choose(tracks, wanted.audio_track).stream)
+        return str(choose(account.in_order(), wanted.audio_track).stream)
     if account.opened:
         raise UnreadableAudio("the file has no audio track")
     raise _refusal(source, status, account.words)
@@ -194,6 +193,10 @@ class Account:
         for line in lines:
             self._note(line.decode(errors="replace"))
         self._line = rest[:LINE_BYTES_MAX]
+
+    def in_order(self) -> list[Track]:
+        """The tracks as the file has them: ffmpeg tells of broadcasts program by program."""
+        return [self.tracks[stream] for stream in sorted(self.tracks)]
 
     def _note(self, line: str) -> None:
         self.opened = self.opened or line.startswith("Input #0")

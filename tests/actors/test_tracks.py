@@ -9,7 +9,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from asr.actors.ffmpeg import decode, find_ffmpeg
+from asr.actors.ffmpeg import Account, decode, find_ffmpeg
 from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.errors import InvalidRequest, TooLarge, UnreadableAudio
 
@@ -109,6 +109,19 @@ async def test_titles_that_look_like_tracks_are_none_however_long(tmp_path: Path
         *("-c", "copy", "-metadata", f"title={lies}", str(tmp_path / "film.mkv")),
     )
     assert await track_heard(tmp_path / "film.mkv") == 2
+
+
+def test_a_stream_of_two_programs_is_one_track_and_order_is_that_of_the_file() -> None:
+    """As ffmpeg tells of broadcasts: program by program, and then what is in none."""
+    account = Account()
+    for part in (
+        b"Input #0, mpegts, from 'file:a':\n  Program 1 \n  Stream #0:3[0x103]: Audio: mp2, ster",
+        b"eo\n  Stream #0:1[0x101](eng): Audio: ac3, 5.1\n  Program 2 \n  Stream #0:3[0x103]: Au",
+        b"dio: mp2, stereo\n",
+    ):
+        account.hear(part)
+    assert account.opened
+    assert [track.stream for track in account.in_order()] == [1, 3]
 
 
 @pytest.mark.parametrize(("extension", "options"), [("mp4", AAC), ("mkv", LOSSLESS)])
