@@ -32,9 +32,7 @@ class Layout:
     there, the words of a line are those of a cue unless text flows. ``cue_s_max`` is ours.
     """
 
-    line_width_max: int | None = (
-        None  # columns: wide characters take two; a longer word stays whole
-    )
+    line_width_max: int | None = None  # columns, two for a wide character; a wider word stays whole
     lines_max: int | None = None
     line_words_max: int | None = None
     highlight_words: bool = False  # a cue for each word, underlined while it is spoken
@@ -114,9 +112,9 @@ def prefix(speaker: str | None, *, speakers: bool) -> str:
 
 
 def _laid_out(segments: Iterable[Segment], layout: Layout, *, speakers: bool) -> Iterator[Cue]:
-    for stretch in _stretches(segments, layout):
-        label = prefix(stretch[0].speaker, speakers=speakers)
-        for units in cut_into_cues(stretch, layout, width(label)):
+    for passage in _passages(segments, layout):
+        label = prefix(passage[0].speaker, speakers=speakers)
+        for units in cut_into_cues(passage, layout, width(label)):
             yield from _shown(units, layout, label)
 
 
@@ -128,7 +126,7 @@ def _in_order(cues: Iterable[Cue]) -> Iterator[Cue]:
         yield replace(cue, start_s=latest_s, end_s=max(latest_s, cue.end_s))
 
 
-def _stretches(segments: Iterable[Segment], layout: Layout) -> Iterator[list[Unit]]:
+def _passages(segments: Iterable[Segment], layout: Layout) -> Iterator[list[Unit]]:
     """Text that may share cues: of one speaker, and unless it flows, of one segment."""
     open_: list[Unit] = []
     for segment in segments:

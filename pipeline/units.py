@@ -45,8 +45,6 @@ class Stretch(NamedTuple):
 
     def at_s(self, character: int) -> float:
         """When a character of the stretch begins, or the last one ends."""
-        if character == self.last:
-            return self.end_s
         share = (character - self.first) / (self.last - self.first)
         return min(self.start_s + share * (self.end_s - self.start_s), self.end_s)
 

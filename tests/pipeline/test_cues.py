@@ -156,10 +156,13 @@ def test_shares_are_even() -> None:
     assert texts([spoken(0, " a b c d e f")], Layout(line_words_max=4)) == ["a b c", "d e f"]
 
 
-def test_a_cue_does_not_end_one_sentence_and_begin_another() -> None:
-    said = [spoken(0, " So did we all. But it", word_s=1.0), spoken(6.0, " rained.", word_s=1.0)]
-    layout = Layout(line_width_max=22, lines_max=1)
-    assert texts(said, layout) == ["So did we all.", "But it rained."]
+def test_a_cue_that_ends_one_sentence_does_not_begin_another_that_it_cannot_end() -> None:
+    said = [spoken(0, " One two three. Four five six seven eight nine ten.")]
+    assert texts(said, Layout(line_words_max=5)) == [
+        "One two three.",
+        "Four five six",
+        "seven eight nine ten.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,9 +177,9 @@ def test_a_breath_is_a_good_place_to_break(silence_s: float, cues: list[str]) ->
 
 
 def test_a_long_silence_is_a_better_place_than_a_breath() -> None:
-    said = [timed(("a", 0, 1), ("b", 1.5, 2.5), ("c", 4.5, 5.5), ("d", 6, 7), ("e", 7, 8))]
-    assert texts(said, Layout(line_words_max=3)) == ["a b", "c d e"]
-    assert texts(said, Layout(line_width_max=9)) == ["a b c d e"]  # but a segment that fits stays
+    said = [timed(("a", 0, 1), ("b", 3, 4), ("c", 4, 5), ("d", 5.5, 6.5), ("e", 6.5, 7.5))]
+    assert texts(said, Layout(line_words_max=4)) == ["a", "b c d e"]
+    assert texts(said, Layout(line_width_max=9)) == ["a b c d e"]  # a segment that fits stays
 
 
 def test_no_cue_flashes_by_if_it_need_not() -> None:
@@ -208,6 +211,17 @@ def test_a_new_speaker_has_a_new_cue_also_within_a_segment() -> None:
     layout = Layout(line_width_max=42, lines_max=2)
     assert texts(said, layout) == ["a b", "c d e"]
     assert texts(said, layout, speakers=True) == ["[X] a b", "[Y] c d e"]
+
+
+def test_who_spoke_the_first_word_that_is_known_spoke_those_before_it() -> None:
+    said = [segment(0, 2, " a b", (Word(" a"), Word(" b", 1, 2, None, "Y")), "X")]
+    assert texts(said, Layout(line_words_max=9), speakers=True) == ["[Y] a b"]
+
+
+def test_segments_flow_together_with_a_space_where_their_script_has_spaces() -> None:
+    layout = Layout(line_width_max=42, lines_max=2)
+    assert texts([segment(0, 2, "你好。"), segment(2, 4, "世界")], layout) == ["你好。世界"]
+    assert texts([segment(0, 2, "One."), segment(2, 4, "Two.")], layout) == ["One. Two."]
 
 
 def test_the_word_that_is_spoken_is_marked_and_none_in_between() -> None:
