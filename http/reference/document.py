@@ -24,7 +24,7 @@ path that does not exist is `404` in the envelope of its dialect.
 """
 
 TAGS = (
-    ("Whisper web service", "As whisper-asr-webservice and the WhisperX services have it."),
+    ("ASR", "As whisper-asr-webservice and the WhisperX services have it."),
     ("OpenAI", "As OpenAI has it: set an SDK's base URL to this server's, with /v1."),
     ("Azure", "The same where Azure's clients look for it."),
     ("State", "For people, probes and Prometheus."),

@@ -47,6 +47,16 @@ PAGE = """\
 
 # A file of its own, so that the page needs no leave to run what stands in it.
 BEGIN = """\
+// Forms begin empty, not filled with samples: whatever is sent has a meaning.
+const emptyForms = {
+  afterLoad({ fn }) {
+    const sample = fn.getSampleSchema;
+    const nothing = (schema) => (fn.getSchemaObjectType(schema) === "array" ? "[]" : "");
+    this.fn.getSampleSchema = (schema, type, ...more) =>
+      type === false ? nothing(schema) : sample(schema, type, ...more);
+  },
+};
+
 SwaggerUIBundle({
   url: "../openapi.json",
   dom_id: "#swagger-ui",
@@ -55,6 +65,7 @@ SwaggerUIBundle({
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
+  plugins: [emptyForms],
 });
 """
 

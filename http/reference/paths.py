@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asr.http import parameters as known
 from asr.http.openai import model_card
@@ -23,7 +23,11 @@ from asr.http.reference.responses import (
 from asr.http.reference.schemas import one_of, ref
 from asr.pipeline.formats import PLAIN
 
+if TYPE_CHECKING:
+    from asr.http.reference.inputs import Wish
+
 VTT = "text/vtt; charset=utf-8"
+OPENAI_WISH: Wish = {known.MODEL: "whisper-1", known.RESPONSE_FORMAT: "json"}
 OPEN: dict[str, Any] = {"security": []}  # no key is asked for
 
 IN_QUERY_TOO = "The parameters are read from the query, too, under the same names; there they win."
@@ -52,10 +56,10 @@ def paths() -> dict[str, Any]:
 def bodies() -> dict[str, Any]:
     """The request bodies that the paths share."""
     return {
-        "Asr": body("audio_file", known.ASR),
-        "DetectLanguage": body("audio_file", known.DETECT),
-        "Transcriptions": body("file", known.TRANSCRIPTIONS),
-        "Azure": body("file", known.AZURE),
+        "Asr": body("audio_file", known.ASR, {known.TASK: "transcribe"}),
+        "DetectLanguage": body("audio_file", known.DETECT, {known.MODEL: "base"}),
+        "Transcriptions": body("file", known.TRANSCRIPTIONS, OPENAI_WISH),
+        "Azure": body("file", known.AZURE, OPENAI_WISH),
     }
 
 
@@ -70,7 +74,7 @@ def asr() -> dict[str, Any]:
     return {
         "/asr": {
             "post": operation(
-                "Whisper web service",
+                "ASR",
                 "asr",
                 "Transcribe",
                 "Two kinds of clients come here, told apart by the names that they use. *Classic* "
@@ -95,7 +99,7 @@ def asr() -> dict[str, Any]:
         },
         "/detect-language": {
             "post": operation(
-                "Whisper web service",
+                "ASR",
                 "detect_language",
                 "Tell the language of the first 30 s of speech",
                 "Goes ahead of transcriptions. Every parameter may be in the query or in the form. "
