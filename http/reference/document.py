@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asr.http.reference.paths import bodies, paths
-from asr.http.reference.responses import HEADERS, by_status, no_row
+from asr.http.reference.responses import HEADERS, NO_SUCH_PATH, by_status
 from asr.http.reference.schemas import schemas
 
 ABOUT = """\
@@ -62,6 +62,3 @@ def openapi(version: str, *, keyed: bool) -> dict[str, Any]:
             "securitySchemes": KEYS,
         },
     }
-
-
-NO_SUCH_PATH = no_row(404, "Not Found (GET /none)")

@@ -9,8 +9,10 @@ from asr.http.openai import model_card
 from asr.http.reference import examples
 from asr.http.reference.examples import example
 from asr.http.reference.inputs import body, in_query
+from asr.http.reference.kinds import one_of, ref
 from asr.http.reference.responses import (
     HTML,
+    NO_SUCH_PATH,
     TEXT,
     UNKNOWN_MODEL,
     answer,
@@ -20,7 +22,6 @@ from asr.http.reference.responses import (
     small_faults,
     texts,
 )
-from asr.http.reference.schemas import one_of, ref
 from asr.pipeline.formats import PLAIN
 
 if TYPE_CHECKING:
@@ -35,9 +36,8 @@ EVENTS = (
     "With `stream=true` the answer is a stream of server-sent events: `transcript.text.delta` "
     "while the audio is being decoded, `transcript.text.segment` for `diarized_json`, at last "
     "`transcript.text.done`, and `data: [DONE]`. An error on the way is an event `error` with the "
-    "envelope of OpenAIError, and the last one. Their data are described in the schemas "
-    "TranscriptTextDelta, TranscriptTextSegment and TranscriptTextDone. Lines that begin with a "
-    "colon keep the connection open."
+    "envelope of OpenAIError, and the last one. Lines that begin with a colon keep the connection "
+    "open."
 )
 AZURE_NAME = {
     "name": "name",
@@ -50,7 +50,7 @@ AZURE_NAME = {
 
 def paths() -> dict[str, Any]:
     """All of them."""
-    return asr() | openai() | azure() | models() | state()
+    return asr() | openai() | azure() | models() | state() | numbers()
 
 
 def bodies() -> dict[str, Any]:
@@ -134,14 +134,14 @@ def openai() -> dict[str, Any]:
 def azure() -> dict[str, Any]:
     """The same where Azure's clients look for them."""
     below = "/openai/deployments/{name}/audio"
-    whole = {"parameters": [AZURE_NAME]}
+    transcribe = audio("Azure", "azure_transcriptions", "Transcribe", "Azure")
+    translate = audio("Azure", "azure_translations", "Translate into English", "Azure")
+    for operation in (transcribe, translate):
+        operation["parameters"] = [AZURE_NAME]
+        operation["responses"] |= by_status([*NO_SUCH_PATH], "openai")  # for a name of two lines
     return {
-        f"{below}/transcriptions": {
-            "post": audio("Azure", "azure_transcriptions", "Transcribe", "Azure") | whole
-        },
-        f"{below}/translations": {
-            "post": audio("Azure", "azure_translations", "Translate into English", "Azure") | whole
-        },
+        f"{below}/transcriptions": {"post": transcribe},
+        f"{below}/translations": {"post": translate},
     }
 
 
@@ -159,7 +159,12 @@ def audio(tag: str, name: str, summary: str, body: str) -> dict[str, Any]:
                 objects(one_of("Json", "VerboseJson", "DiarizedJson"), examples.openai_objects())
                 | texts(PLAIN, examples.openai_texts(PLAIN))
                 | texts(VTT, examples.openai_texts(VTT))
-                | texts("text/event-stream", examples.openai_events()),
+                | {
+                    "text/event-stream": {
+                        "schema": ref("Event"),
+                        "examples": examples.openai_events(),
+                    }
+                },
                 *("Asr-Warnings", "Cache-Control"),
             ),
             **faults("openai"),
@@ -243,6 +248,12 @@ def state() -> dict[str, Any]:
                 | {"200": answer("It does.", health), "503": answer("It does not.", unwell)},
             )
         },
+    }
+
+
+def numbers() -> dict[str, Any]:
+    """The server in numbers."""
+    return {
         "/queue-metrics": {
             "get": operation(
                 "State",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error
 from asr.http.reference.examples import errors, example
-from asr.http.reference.schemas import ref
+from asr.http.reference.kinds import ref
 from asr.pipeline.errors import Busy
 
 if TYPE_CHECKING:
@@ -171,4 +171,5 @@ TOO_SLOW = no_row(408, "Request Timeout (POST /here)")
 BUG = no_row(
     500, "The server made an error; its log knows it as 0f8fad5bd9cb", code="internal_error"
 )
+NO_SUCH_PATH = no_row(404, "Not Found (GET /none)")
 UNKNOWN_MODEL = no_row(404, "The model 'none-such' does not exist", code="model_not_found")

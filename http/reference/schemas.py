@@ -6,64 +6,25 @@ holds them to what the formatters write.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from asr.http.errors import FAULTS
+from asr.http.reference.kinds import (
+    Schema,
+    integer,
+    listing,
+    number,
+    one_of,
+    record,
+    ref,
+    seconds,
+    string,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-Schema = dict[str, Any]
-
-
-def record(about: str, optional: Collection[str] = (), /, **properties: Schema) -> Schema:
-    """An object whose properties are all required, but for the ``optional`` ones."""
-    return {
-        "type": "object",
-        "description": about,
-        "required": [name for name in properties if name not in optional],
-        "properties": properties,
-    }
-
-
-def listing(items: Schema, about: str = "") -> Schema:
-    """A list."""
-    return {"type": "array", "items": items} | ({"description": about} if about else {})
-
-
-def ref(name: str) -> Schema:
-    """One of the schemas below."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def string(about: str = "", **more: Any) -> Schema:
-    """Text."""
-    return {"type": "string", **({"description": about} if about else {}), **more}
-
-
-def integer(about: str = "", *, least: int = 0) -> Schema:
-    """A whole number."""
-    return {"type": "integer", "minimum": least} | ({"description": about} if about else {})
-
-
-def number(about: str, **more: Any) -> Schema:
-    """A finite number."""
-    return {"type": "number", "description": about, **more}
-
-
-def seconds(about: str) -> Schema:
-    """A time, from the start of the audio."""
-    return number(f"{about}, in seconds", minimum=0)
-
-
-def one_of(*names: str) -> Schema:
-    """Any of the schemas below; a client that knows what it asked for knows which."""
-    return {"anyOf": [ref(name) for name in names]}
+EVENTS = ("transcript.text.delta", "transcript.text.segment", "transcript.text.done", "error")
 
 
 def schemas() -> dict[str, Schema]:
     """All of them."""
-    return _asr() | _openai() | _events() | _errors() | _state()
+    return _asr() | _openai() | _models() | _events() | _errors() | _state()
 
 
 def _measures() -> dict[str, Schema]:
@@ -195,6 +156,11 @@ def _openai() -> dict[str, Schema]:
             segments=listing(ref("TranscriptTextSegment")),
             **ending,
         ),
+    }
+
+
+def _models() -> dict[str, Schema]:
+    return {
         "Model": record(
             "A model as OpenAI lists it.",
             id=string(),
@@ -211,7 +177,15 @@ def _openai() -> dict[str, Schema]:
 def _events() -> dict[str, Schema]:
     """The data of the events, by OpenAI's names of their types."""
     logprobs = listing(ref("Logprob"), "If `include` asks for them")
+    data = one_of("TranscriptTextDelta", "TranscriptTextSegment", "TranscriptTextDone")
+    data["anyOf"].append(ref("OpenAIError"))
     return {
+        "Event": record(
+            "One event of a stream. The last one of all has no name, and [DONE] as data.",
+            ["event"],
+            event=string(enum=list(EVENTS)),
+            data=string(contentMediaType="application/json", contentSchema=data),
+        ),
         "TranscriptTextDelta": record(
             "More of the text; all deltas joined are the text.",
             ["logprobs"],

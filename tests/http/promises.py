@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -52,10 +53,22 @@ class Promises:
         )
         promised = operation["responses"][str(answer.status_code)]
         content = promised["content"][answer.mimetype]
-        text = await answer.get_data(as_text=True)
-        is_object = answer.mimetype == "application/json"
-        self.check(content["schema"], await answer.get_json() if is_object else text)
+        self.check_body(
+            content["schema"], answer.mimetype or "", await answer.get_data(as_text=True)
+        )
         self.check_headers(promised["headers"], answer)
+
+    def check_body(self, schema: Json, kind: str, text: str) -> None:
+        """An object, some text, or each event of a stream, and what is in it."""
+        if kind == "application/json":
+            self.check(schema, json.loads(text))
+        elif kind == "text/event-stream":
+            for event in events(text):
+                self.check(schema, event)
+                if event["data"] != "[DONE]":
+                    self.check(data_of(self.document), json.loads(event["data"]))
+        else:
+            self.check(schema, text)
 
     def check_headers(self, promised: Json, answer: Response) -> None:
         """Nothing is told without a promise, nothing that is always promised is missing."""
@@ -78,6 +91,21 @@ class Promises:
         for content in body["content"].values():
             found |= content["schema"]["properties"]
         return {name: schema for name, schema in found.items() if schema.get("format") != "binary"}
+
+
+def data_of(document: Json) -> Json:
+    """What the events of a stream hold."""
+    event = document["components"]["schemas"]["Event"]
+    schema: Json = event["properties"]["data"]["contentSchema"]
+    return schema
+
+
+def events(stream: str) -> Iterator[dict[str, str]]:
+    """The events of a stream without its comments."""
+    for block in stream.split("\n\n"):
+        lines = [line.split(": ", 1) for line in block.splitlines() if not line.startswith(":")]
+        if lines:
+            yield dict(lines)
 
 
 def closed(schema: Any) -> Any:
