@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+import trio
 from quart import Response
 
 from asr.pipeline.cues import guesses_times
@@ -28,11 +30,21 @@ def warned(transcript: Transcript, remarks: Sequence[str]) -> Transcript:
     return replace(transcript, warnings=(*transcript.warnings, *remarks))
 
 
-def text_answer(
+async def written(
+    transcript: Transcript, style: TextFormat, *, speakers: bool, layout: Layout
+) -> str:
+    """The transcript as text. To break an hour's lines well takes a second: not on this thread."""
+    write = partial(style.write, transcript, speakers=speakers, layout=layout)
+    if layout.plain or not style.has_cues:
+        return write()
+    return await trio.to_thread.run_sync(write, abandon_on_cancel=True)
+
+
+async def text_answer(
     transcript: Transcript, style: TextFormat, *, speakers: bool, layout: Layout
 ) -> Response:
     """The transcript as a body of text."""
-    body = style.write(transcript, speakers=speakers, layout=layout)
+    body = await written(transcript, style, speakers=speakers, layout=layout)
     response = Response(body, content_type=style.content_type)
     return with_warnings(response, text_warnings(transcript, style, layout))
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from quart import Response, jsonify, request
 
 from asr.http import parameters as known
-from asr.http.answers import text_answer, text_warnings, warned, with_warnings
+from asr.http.answers import text_answer, text_warnings, warned, with_warnings, written
 from asr.http.forms import asr_dialect, asr_format, asr_options, layout, remarks
 from asr.http.keys import client_of
 from asr.http.uploads import receive_upload
@@ -60,8 +60,8 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
             heard = await house.transcribe(upload.path, options, client=client, raw=wish.raw)
         transcript = warned(heard, wish.remarks)
         if wish.dialect == "wrapped":
-            return wrapped(transcript, wish)
-        return classic(transcript, wish, file_name=upload.name)
+            return await wrapped(transcript, wish)
+        return await classic(transcript, wish, file_name=upload.name)
 
 
 def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish:
@@ -85,7 +85,7 @@ def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish
     )
 
 
-def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Response:
+async def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Response:
     """The answer as a file of the wanted format."""
     extension = wish.format
     if wish.format == "json":
@@ -93,19 +93,21 @@ def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Response:
     else:
         style = CLASSIC[wish.format]
         extension = style.extension
-        response = text_answer(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
+        response = await text_answer(
+            transcript, style, speakers=wish.options.diarize, layout=wish.layout
+        )
     name = quote(file_name or "audio", safe="")  # a client's name: no quote or newline may pass
     response.headers["Asr-Engine"] = "whispermlx"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{extension}"'
     return response
 
 
-def wrapped(transcript: Transcript, wish: Wish) -> Response:
+async def wrapped(transcript: Transcript, wish: Wish) -> Response:
     """The answer as an object, whatever the format."""
     if wish.format == "json":
         return jsonify(asr_json(transcript, listed=True, embeddings=wish.options.embeddings))
     style = WRAPPED[wish.format]
-    text = style.write(transcript, speakers=wish.options.diarize, layout=wish.layout)
+    text = await written(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
     return with_warnings(
         jsonify({wish.format: text}), text_warnings(transcript, style, wish.layout)
     )

@@ -65,7 +65,7 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
 
         if wish.stream:
             return await stream(request, work, speakers=options.diarize, logprobs=options.logprobs)
-        return answer(warned(await ask(), wish.remarks), wish)
+        return await answer(warned(await ask(), wish.remarks), wish)
 
     @app.post("/v1/audio/transcriptions")
     async def transcriptions() -> Response:
@@ -124,7 +124,7 @@ def read_wish(fields: Fields, task: Task, settings: HttpSettings, *, azure: bool
     )
 
 
-def answer(transcript: Transcript, wish: Wish) -> Response:
+async def answer(transcript: Transcript, wish: Wish) -> Response:
     """The transcript in the wanted format."""
     if wish.format == "json":
         return jsonify(openai_json(transcript, logprobs=wish.options.logprobs))
@@ -132,7 +132,7 @@ def answer(transcript: Transcript, wish: Wish) -> Response:
         return jsonify(verbose_json(transcript, wish.granularities))
     if wish.format == "diarized_json":
         return jsonify(diarized_json(transcript))
-    return text_answer(transcript, OPENAI[wish.format], speakers=False, layout=wish.layout)
+    return await text_answer(transcript, OPENAI[wish.format], speakers=False, layout=wish.layout)
 
 
 def model_card(name: str) -> dict[str, Any]:

@@ -101,3 +101,18 @@ async def transcribe(client: httpx.AsyncClient) -> None:
 async def is_full(client: httpx.AsyncClient) -> bool:
     queue = (await client.get("/queue-metrics")).json()["queue"]
     return bool(queue["requests_in_flight"] == queue["requests_queued"] == 1)
+
+
+async def test_of_a_film_the_default_track_is_heard_or_the_one_asked_for(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    tracks = ("-i", str(sounds.GERMAN), "-map", "0:a", "-map", "1:a")
+    marks = ("-disposition:a:0", "0", "-disposition:a:1", "default")
+    film = sounds.as_file(sounds.JFK, tmp_path / "film.mkv", *tracks, *marks)
+    heard = {
+        query: (await client.post(f"/asr?output=txt{query}", files=process.upload(film))).text
+        for query in ("", "&audio_track=1", "&audio_track=3")
+    }
+    assert "Guten Morgen" in heard[""]
+    assert "your country" in heard["&audio_track=1"]
+    assert "there are 2 audio tracks" in heard["&audio_track=3"]
