@@ -180,12 +180,13 @@ def _events() -> dict[str, Schema]:
     data = one_of("TranscriptTextDelta", "TranscriptTextSegment", "TranscriptTextDone")
     data["anyOf"].append(ref("OpenAIError"))
     return {
-        "Event": record(
-            "One event of a stream. The last one of all has no name, and [DONE] as data.",
-            ["event"],
+        "Event": one_of("NamedEvent", "LastEvent"),
+        "NamedEvent": record(
+            "One event of a stream.",
             event=string(enum=list(EVENTS)),
             data=string(contentMediaType="application/json", contentSchema=data),
         ),
+        "LastEvent": record("The end of a whole answer.", data={"const": "[DONE]"}),
         "TranscriptTextDelta": record(
             "More of the text; all deltas joined are the text.",
             ["logprobs"],

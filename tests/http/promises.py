@@ -95,7 +95,7 @@ class Promises:
 
 def data_of(document: Json) -> Json:
     """What the events of a stream hold."""
-    event = document["components"]["schemas"]["Event"]
+    event = document["components"]["schemas"]["NamedEvent"]
     schema: Json = event["properties"]["data"]["contentSchema"]
     return schema
 
