@@ -49,6 +49,7 @@ PAGE = """\
 BEGIN = """\
 // Forms begin empty, not filled with samples: whatever is sent has a meaning.
 const emptyForms = {
+  components: { ParameterIncludeEmpty: () => null }, // what is empty is not sent
   afterLoad({ fn }) {
     const sample = fn.getSampleSchema;
     const nothing = (schema) => (fn.getSchemaObjectType(schema) === "array" ? "[]" : "");
