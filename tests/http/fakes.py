@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from asr.actors.house import House
     from asr.actors.ear import Notify
+    from asr.actors.house import House
 
 
 def segment(start_s: float, end_s: float, text: str) -> Segment:
