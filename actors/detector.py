@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LOOKS_S = (60.0, 600.0)
 LISTEN_S = LOOKS_S[-1]
 
+# Some decoders end a cut by up to a block of samples early (WMA): that is no end of the file.
+SHORT_S = 1.0
+
 # Of silence the model is as sure as of speech, which would be taken at its word.
 SILENCE_PROBABILITY_MAX = 0.1
 
@@ -39,7 +42,7 @@ async def detect_language(
         for look_s in LOOKS_S:
             audio = await read_audio(source, target, replace(wanted, first_s=look_s), stations)
             windows = cut(audio, await stations.listener.find_speech(audio))
-            if windows or audio.duration_s < look_s:
+            if windows or audio.duration_s < look_s - SHORT_S:
                 break
         if windows:
             return await stations.gpu.detect(folder, windows[0])
