@@ -81,7 +81,7 @@ def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish
         layout=lines,
         options=replace(options, words=shown),
         raw=not fields.read(known.ENCODE),
-        remarks=tuple(remarks(fields, known.ASR, format=format)),
+        remarks=tuple(remarks(fields, known.ASR, format=format, diarize=options.diarize)),
     )
 
 

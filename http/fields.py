@@ -7,6 +7,7 @@ can know a field that the other does not.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -27,6 +28,9 @@ FLAGS = MappingProxyType(
         **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
     }
 )
+
+# How lists are named: ``include[]`` by OpenAI's SDKs, ``include[0]`` by PHP's forms.
+IN_LIST = re.compile(r"\[\d{0,4}\]$", re.ASCII)
 
 COUNT_MAX = 9999
 ECHO_MAX = 40  # characters of a client's word that are said back to it
@@ -50,7 +54,7 @@ class Parameter(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What the client sent, by name. An empty value was not given; ``name[]`` is ``name``."""
+    """What the client sent, by name. An empty value was not given; a list has its bare name."""
 
     values: Mapping[str, tuple[str, ...]]
 
@@ -74,9 +78,9 @@ class Fields:
         return tuple(parameter.parse(parameter.name, text) for text in texts)
 
     def strangers(self, known: Iterable[Parameter[Any]]) -> tuple[str, ...]:
-        """The names that are none of the known ones; ``name[part]`` is a part of ``name``."""
+        """The names that are none of the known ones."""
         names = {parameter.name for parameter in known}
-        return tuple(name for name in self.values if name.partition("[")[0] not in names)
+        return tuple(name for name in self.values if name not in names)
 
 
 def by_name(pairs: Pairs) -> dict[str, tuple[str, ...]]:
@@ -84,9 +88,14 @@ def by_name(pairs: Pairs) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
         if value.strip():
-            bare = name.removesuffix("[]")
+            bare = bare_name(name)
             found[bare] = (*found.get(bare, ()), value.strip())
     return found
+
+
+def bare_name(name: str) -> str:
+    """A field's name without what makes it one of a list."""
+    return IN_LIST.sub("", name)
 
 
 def text(name: str, help: str, *, example: str, repeats: bool = False) -> Parameter[str | None]:

@@ -148,12 +148,17 @@ def _clip(url: str) -> bytes:
     return clip
 
 
-def remarks(fields: Fields, parameters: Parameters, *, format: str) -> Iterator[str]:
+def remarks(
+    fields: Fields, parameters: Parameters, *, format: str, diarize: bool = False
+) -> Iterator[str]:
     """What a client asked for in its fields that changes nothing, for the answer's ``warnings``.
 
-    ``format`` is the answer's, or "events" for a stream of them.
+    ``format`` is the answer's, or "events" for a stream of them; ``diarize``, whether speakers are
+    asked for.
     """
-    strangers = fields.strangers(parameters)
+    strangers = [
+        name for name in fields.strangers(parameters) if not _is_known_part(name, parameters)
+    ]
     for name in strangers[:STRANGERS_MAX]:
         yield f"the parameter {name[:ECHO_MAX]!r} is not known here"
     if len(strangers) > STRANGERS_MAX:
@@ -162,10 +167,28 @@ def remarks(fields: Fields, parameters: Parameters, *, format: str) -> Iterator[
         shown_in = known.SHOWN_IN.get(parameter, (format,))
         if format not in shown_in and any(fields.read_all(parameter)):
             yield f"{parameter.name} only shows in {' and '.join(shown_in)}"
+    for parameter in known.SPEAKERS:
+        if parameter in parameters and fields.given(parameter) and not diarize:
+            yield f"{parameter.name} changed nothing: speakers were not asked for"
+    if format in known.SUBTITLES and _only_counts_lines(fields):
+        yield "max_line_count changed nothing: it needs max_line_width"
+    if format == "events" and fields.read(known.RESPONSE_FORMAT) in known.SUBTITLES:
+        yield "response_format changed nothing: a stream has events"
     if known.VAD_FILTER in parameters and fields.read(known.VAD_FILTER) is False:
         yield f"vad_filter=false changed nothing: {ALWAYS_CUT}"
     if known.CHUNKING_STRATEGY in parameters:
         yield from _chunking(fields)
+
+
+def _is_known_part(name: str, parameters: Parameters) -> bool:
+    """Whether a name is that of a part of the only parameter that has parts."""
+    chunking = known.CHUNKING_STRATEGY
+    return chunking in parameters and name.startswith(f"{chunking.name}[")
+
+
+def _only_counts_lines(fields: Fields) -> bool:
+    """As in openai-whisper, lines that may be of any width are not counted."""
+    return fields.given(known.MAX_LINE_COUNT) and not fields.given(known.MAX_LINE_WIDTH)
 
 
 def _chunking(fields: Fields) -> Iterator[str]:

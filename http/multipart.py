@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from asr.http.fields import bare_name
 from asr.http.parameters import KNOWN_SPEAKER_REFERENCES, REFERENCES_MAX
 from asr.pipeline.errors import InvalidRequest
 
@@ -184,7 +185,7 @@ class MultipartForm:
 
 def holds_clip(name: str) -> bool:
     """Whether a field holds a voice, which takes more room than words."""
-    return name.removesuffix("[]") == CLIP
+    return bare_name(name) == CLIP
 
 
 def too_rich() -> InvalidRequest:

@@ -114,13 +114,15 @@ def read_wish(fields: Fields, task: Task, settings: HttpSettings, *, azure: bool
         or (format in known.SUBTITLES and lines.wants_words)
     )
     parameters = known.AZURE if azure else known.TRANSCRIPTIONS
+    options = openai_options(fields, task=task, words=shown, diarize=format == "diarized_json")
+    written_as = "events" if streamed else format
     return Wish(
         format=format,
         layout=lines,
         granularities=asked,
         stream=streamed,
-        options=openai_options(fields, task=task, words=shown, diarize=format == "diarized_json"),
-        remarks=tuple(remarks(fields, parameters, format="events" if streamed else format)),
+        options=options,
+        remarks=tuple(remarks(fields, parameters, format=written_as, diarize=options.diarize)),
     )
 
 

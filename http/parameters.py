@@ -64,7 +64,9 @@ URL = text(
 MAX_LINE_WIDTH = count(
     "max_line_width", "Characters in a line of srt and vtt; wide ones count twice.", most=200
 )
-MAX_LINE_COUNT = count("max_line_count", "Lines in a cue of srt and vtt.", most=10)
+MAX_LINE_COUNT = count(
+    "max_line_count", "Lines in a cue of srt and vtt; it needs `max_line_width`.", most=10
+)
 MAX_WORDS_PER_LINE = count("max_words_per_line", "Words in a line of srt and vtt.", most=100)
 MAX_CUE_SECONDS = number(
     "max_cue_seconds", "The longest that a cue of srt and vtt stands.", least=0.5, most=60

@@ -51,7 +51,9 @@ def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
 
 def _fill_layout(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-line-width", type=_count, metavar="N", help="characters in a line")
-    group.add_argument("--max-line-count", type=_count, metavar="N", help="lines in a cue")
+    group.add_argument(
+        "--max-line-count", type=_count, metavar="N", help="lines in a cue, of a width"
+    )
     group.add_argument("--max-words-per-line", type=_count, metavar="N", help="words in a line")
     group.add_argument("--max-cue-seconds", type=_seconds, metavar="S", help="time of a cue")
     group.add_argument("--highlight-words", action="store_true", help="underline words as spoken")

@@ -35,6 +35,11 @@ def test_a_name_in_the_query_hides_the_forms() -> None:
     assert both.values == {"model": ("a",), "prompt": ("c",)}
 
 
+@pytest.mark.parametrize("names", [("a", "a"), ("a[]", "a[]"), ("a[0]", "a[1]")])
+def test_a_list_has_one_name_however_clients_number_it(names: tuple[str, str]) -> None:
+    assert fields(*zip(names, "bc", strict=True)).values == {"a": ("b", "c")}
+
+
 def test_the_last_of_several_values_counts() -> None:
     twice = fields(("stream", "true"), ("stream", "false"))
     assert twice.read(known.STREAM) is False
@@ -68,6 +73,22 @@ def test_nothing_is_remarked_of_what_is_done() -> None:
             "include only shows in json and events",
         ),
         (
+            *("max_line_count", "2", "srt", known.ASR),
+            "max_line_count changed nothing: it needs max_line_width",
+        ),
+        (
+            *("response_format", "vtt", "events", known.TRANSCRIPTIONS),
+            "response_format changed nothing: a stream has events",
+        ),
+        (
+            *("min_speakers", "2", "json", known.TRANSCRIPTIONS),
+            "min_speakers changed nothing: speakers were not asked for",
+        ),
+        (
+            *("prompt[text]", "Ada", "json", known.TRANSCRIPTIONS),
+            "the parameter 'prompt[text]' is not known here",
+        ),
+        (
             *("vad_filter", "false", "json", known.ASR),
             "vad_filter=false changed nothing: audio is always cut where nobody speaks",
         ),
@@ -86,6 +107,11 @@ def test_what_changes_nothing_is_named(
 ) -> None:
     (only,) = said((name, value), parameters=parameters, format=format)
     assert only.startswith(remark)
+
+
+def test_counts_of_speakers_are_followed_where_speakers_are_asked_for() -> None:
+    both = fields(("num_speakers", "2"), ("min_speakers", "1"))
+    assert list(remarks(both, known.ASR, format="json", diarize=True)) == []
 
 
 def test_many_unknown_names_are_counted() -> None:
