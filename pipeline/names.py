@@ -75,8 +75,7 @@ def allow(entries: Sequence[str]) -> Allowed:
     folders: dict[str, Path] = {}
     repos = set[str]()
     for entry in entries:
-        if _is_path(entry):
-            folder = Path(entry).expanduser().absolute()
+        if folder := _folder_at(entry):
             if folders.setdefault(folder.name, folder) != folder:
                 raise ValueError(f"two model folders are called {folder.name!r}")
         elif REPO.fullmatch(entry):
@@ -110,10 +109,18 @@ def _published(name: str) -> str | None:
 
 
 def _folder_name(path: str, allowed: Allowed) -> str:
-    folder = Path(path).expanduser().absolute()
-    if allowed.folders.get(folder.name) != folder:
+    folder = _folder_at(path)
+    if folder is None or allowed.folders.get(folder.name) != folder:
         raise UnknownModel(path[:ECHO_MAX], tuple(PUBLISHED))
     return folder.name
+
+
+def _folder_at(path: str) -> Path | None:
+    """The folder that a path means, if it is one: ~nobody has no home, and none has a NUL."""
+    try:
+        return Path(path).expanduser().absolute() if _is_path(path) else None
+    except (RuntimeError, ValueError):
+        return None
 
 
 def _is_path(name: str) -> bool:

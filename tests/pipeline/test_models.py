@@ -76,7 +76,19 @@ def test_a_model_answers_to_all_its_names(
 
 @pytest.mark.parametrize(
     "name",
-    ["distil-large-v3", "gpt-4", "whisper-", "some/model", "../..", "/etc", "a/../b", "large-v9"],
+    [
+        *(
+            "distil-large-v3",
+            "gpt-4",
+            "whisper-",
+            "some/model",
+            "../..",
+            "/etc",
+            "a/../b",
+            "large-v9",
+        ),
+        *("~nobody-of-this-name", "~nobody-of-this-name/model", "~\0", "/\0"),
+    ],
 )
 def test_any_other_name_is_unknown(name: str, settings: ModelSettings) -> None:
     with pytest.raises(UnknownModel) as caught:
@@ -122,7 +134,7 @@ def test_a_setting_that_names_no_model_is_refused_at_once(
         ModelStore(replace(settings, **named), accelerated=False)
 
 
-@pytest.mark.parametrize("entry", ["huge", "a/b/c", "org/..", "-/x"])
+@pytest.mark.parametrize("entry", ["huge", "a/b/c", "org/..", "-/x", "~nobody-of-it/x"])
 def test_an_allowed_entry_that_is_no_model_is_refused(entry: str, settings: ModelSettings) -> None:
     with pytest.raises(ValueError, match="neither"):
         store(settings, models_allowed=f"org/fine, {entry}")
