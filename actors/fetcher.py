@@ -8,12 +8,14 @@ is checked like a url of its own. Nothing of ours goes along: no proxy, cookie o
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import certifi
 import h11
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Lookup = Callable[..., Sequence[tuple[Any, ...]]]  # as socket.getaddrinfo
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Connect = Callable[[str, int], Awaitable[trio.abc.Stream]]
 Write = Callable[[bytes], Awaitable[None]]
@@ -40,6 +43,9 @@ CHUNK_BYTES = 65_536
 # An address that does not answer within this leaves time for the next one.
 CONNECT_S = 5.0
 ADDRESSES_MAX = 4
+
+# Names that are looked up at once.
+LOOKUPS_MAX = 8
 
 # A server that sends nothing for so long has lost interest.
 STALL_S = 15.0
@@ -57,10 +63,21 @@ class UrlSettings:
     )
 
 
-async def resolve(host: str, port: int) -> tuple[Address, ...]:
-    """The addresses of a host, the system's favourite first. Raises OSError and UnicodeError."""
-    found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(ip_address(at[0]) for *_, at in found))
+class Resolver:
+    """Looks names up in threads of its own: who asks a slow name server cannot be called back.
+
+    Trio's other threads start every ffmpeg: strangers must not get them stuck.
+    """
+
+    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+        self._lookup = lookup
+        self._limiter = trio.CapacityLimiter(LOOKUPS_MAX)
+
+    async def __call__(self, host: str, port: int) -> tuple[Address, ...]:
+        """The addresses of a host, the system's favourite first. Raises OSError, UnicodeError."""
+        look = partial(self._lookup, host, port, type=socket.SOCK_STREAM)
+        found = await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=self._limiter)
+        return tuple(dict.fromkeys(ip_address(at[0]) for *_, at in found))
 
 
 def trusted() -> ssl.SSLContext:
@@ -78,13 +95,13 @@ class Fetcher:
         settings: UrlSettings,
         *,
         is_allowed: Callable[[Address], bool] = is_public,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         connect: Connect = trio.open_tcp_stream,
         tls: Callable[[], ssl.SSLContext] = trusted,
     ) -> None:
         self._settings = settings
         self._is_allowed = is_allowed
-        self._resolve = resolve
+        self._resolve = resolve or Resolver()
         self._dial = connect
         self._make_tls = tls
         self._tls: ssl.SSLContext | None = None  # made when first needed: it reads many files

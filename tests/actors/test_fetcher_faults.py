@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trustme
+from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.fetcher import Fetcher, UrlSettings
+from asr.actors.fetcher import LOOKUPS_MAX, Fetcher, Resolver, UrlSettings
 from asr.pipeline.errors import InvalidRequest, StorageFull, TooLarge
 from tests.actors.internet import FILE, Errand, Internet, Talk, answer, head
 
@@ -155,6 +157,33 @@ async def test_a_name_that_is_never_resolved_is_left(
         raise AssertionError("unreachable")
 
     await Errand(nursery, resolve=resolve).refused("its server kept us waiting for 15 s")
+
+
+async def test_slow_name_servers_hold_no_thread_that_others_need(nursery: trio.Nursery) -> None:
+    asked, all_asked, answered = 0, trio.Event(), threading.Event()
+
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == LOOKUPS_MAX:
+            all_asked.set()
+
+    def lookup(*_where: object, **_kind: object) -> list[tuple[object, ...]]:
+        trio.from_thread.run_sync(count)
+        answered.wait(10)
+        return []
+
+    resolver = Resolver(lookup)
+    try:
+        for _ in range(LOOKUPS_MAX + 2):
+            nursery.start_soon(resolver, "slow.example", 80)
+        with trio.fail_after(10):
+            await all_asked.wait()
+            await wait_all_tasks_blocked()
+        assert asked == LOOKUPS_MAX
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+    finally:
+        answered.set()
 
 
 async def test_a_full_disk_is_not_the_far_servers_fault(errand: Errand) -> None:
