@@ -20,24 +20,26 @@ SPACELESS = re.compile(
 # Japanese phrases begin with other characters and end in these.
 HIRAGANA = re.compile("[\u3041-\u309f]")
 
-# Runs between spaces; a no-break space is no place to break.
+# Runs between spaces; a no-break space is no place to break, nor is one that ought to be: French
+# puts spaces before some marks, and Whisper writes plain ones.
 NO_BREAK = "\u00a0\u2007\u202f"
-RUN = re.compile(f"(?:\\S|[{NO_BREAK}])+")
+RUN = re.compile(f"[\\S{NO_BREAK}](?:[\\S{NO_BREAK}]| (?=[?!:;»%]+(?!\\S))|(?<=«) )*")
 
 # What never begins a line in those scripts (Japan's rules of typesetting, Thai vowels that follow
 # their consonant), and what never ends one (opening brackets, vowels that precede theirs).
 NEVER_FIRST = frozenset(
-    NO_BREAK + "、。，．・：；？！）」』】〉》〕］｝〟ー～…‥々ゝゞヽヾ"
+    NO_BREAK + " 、。，．・：；？！）」』】〉》〕］｝〟ー～…‥々ゝゞヽヾ"
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
     "ะาำๅๆฯະາຳໆ၊။។៕.,!?:;)]}’”'\"%‰"
 )
-NEVER_LAST = frozenset(NO_BREAK + "（「『【〈《〔［｛〝([{‘“$€£¥เแโใไເແໂໃໄ")
+NEVER_LAST = frozenset(NO_BREAK + " （「『【〈《〔［｛〝([{‘“$€£¥เแโใไເແໂໃໄ")
 
 ZERO_WIDTH_JOINER = "\u200d"
 
 CLOSING = "\"'”’»)]}）」』】〉》〕］｝"
 SENTENCE_ENDS = frozenset(".!?…。！？．؟۔।॥።։။។៕")
 CLAUSE_ENDS = frozenset(",;:—–،؛、，；：၊")
+SHORT_FORM = re.compile(r"(?:[a-zà-öø-ÿа-я]|\d{1,2})\.", re.IGNORECASE)  # z. B., J. S. Bach, am 3.
 TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "sr.", "sra.", "vs."})
 
 # What a break costs, in cues: it is worth another cue not to break between any two words.
@@ -70,25 +72,25 @@ def is_spaceless(char: str) -> bool:
 def break_cost(part: str, following: str, *, spaced: bool) -> float:
     """How much it hurts to break between two parts: nothing after a sentence, most within a clause.
 
-    A full stop before a small letter ends no sentence. A space in a script without spaces is what
-    a comma is elsewhere.
+    A full stop before a small letter or a number hardly ends a sentence. A space in a script
+    without spaces is what a comma is elsewhere.
     """
     bare = part.rstrip(CLOSING)
     last = bare[-1:]
     if last in SENTENCE_ENDS and not _is_short_form(bare):
-        return AFTER_CLAUSE if following[:1].islower() else AFTER_SENTENCE
+        going_on = following[:1].islower() or following[:1].isdigit()
+        return AFTER_CLAUSE if going_on else AFTER_SENTENCE
     if last in CLAUSE_ENDS or (spaced and is_spaceless(part[-1])):
         return AFTER_CLAUSE
-    ending, going_on = HIRAGANA.match(last), HIRAGANA.match(following)
-    if bool(ending) == bool(going_on):
+    ended, not_begun = HIRAGANA.match(last), HIRAGANA.match(following)
+    if bool(ended) == bool(not_begun):
         return ANYWHERE
-    return AFTER_PHRASE if ending else INSIDE_PHRASE
+    return AFTER_PHRASE if ended else INSIDE_PHRASE
 
 
 def _is_short_form(part: str) -> bool:
-    """A title or an initial, whose full stop says nothing."""
-    initial = len(part) == 2 and part[0].isupper() and part[1] == "."
-    return initial or part.lower() in TITLES
+    """A title, an initial or a German ordinal, whose full stop says nothing."""
+    return SHORT_FORM.fullmatch(part) is not None or part.lower() in TITLES
 
 
 def _inside(run: str) -> Iterator[int]:
