@@ -12,7 +12,7 @@ from asr.pipeline.cues import Cue, Layout, lay_out
 from asr.pipeline.scripts import parts, width
 from asr.pipeline.types import Segment, Word
 
-WORDS = "a word Long-winded end. so, Mr. 12 -- > <b> 日本 。 、 ー （字） สวัสดี 한국어 שלום كيف؟"
+WORDS = "a word ? « Long-winded end. so, Mr. 12 -- > <b> 日本 。 、 ー （字） สวัสดี 한국어 שלום كيف؟"
 RARE = ("😀", "👩\u200d👧", "\u00a0", "e\u0301", "\u3000", "42\u00a0€")
 PIECES = st.sampled_from([*WORDS.split(" "), *RARE])
 SPACES = st.sampled_from([" ", " ", " ", "", "\n", "\t", "\n\n", "  "])
