@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 from base64 import b64decode
 from typing import TYPE_CHECKING, Literal
@@ -141,7 +140,7 @@ def _clip(url: str) -> bytes:
         raise wrong(name, url, "a data URL such as data:audio/wav;base64,…")
     try:
         clip = b64decode(data, validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or not even ASCII
         raise wrong(name, url, "a data URL in base64") from None
     if not 0 < len(clip) <= REFERENCE_BYTES_MAX:
         raise InvalidRequest(f"{name}: a clip has 1 to {REFERENCE_BYTES_MAX} bytes", param=name)
@@ -174,10 +173,21 @@ def remarks(
         yield "max_line_count changed nothing: it needs max_line_width"
     if format == "events" and fields.read(known.RESPONSE_FORMAT) in known.SUBTITLES:
         yield "response_format changed nothing: a stream has events"
+    if known.OUTPUT in parameters:
+        yield from _other_formats(fields, format)
     if known.VAD_FILTER in parameters and fields.read(known.VAD_FILTER) is False:
         yield f"vad_filter=false changed nothing: {ALWAYS_CUT}"
     if known.CHUNKING_STRATEGY in parameters:
         yield from _chunking(fields)
+
+
+def _other_formats(fields: Fields, format: str) -> Iterator[str]:
+    """The two names of the format may contradict each other; one is followed."""
+    alias = {"txt": "text"}
+    for parameter in (known.OUTPUT, known.OUTPUT_FORMAT):
+        asked = fields.read(parameter)
+        if asked and alias.get(asked, asked) != alias.get(format, format):
+            yield f"{parameter.name}={asked} changed nothing: the answer is {format}"
 
 
 def _is_known_part(name: str, parameters: Parameters) -> bool:

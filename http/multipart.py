@@ -60,9 +60,8 @@ class UrlEncodedForm:
         return ()
 
     def finish(self) -> list[tuple[str, str]]:
-        line = decoded("the form", self._line)
         try:
-            return parse_qsl(line, errors="strict", max_num_fields=PARTS_MAX)
+            return parse_qsl(self._line.decode(), errors="strict", max_num_fields=PARTS_MAX)
         except ValueError:
             raise InvalidRequest(
                 f"The form is not UTF-8 text of at most {PARTS_MAX} fields"

@@ -73,6 +73,14 @@ def test_nothing_is_remarked_of_what_is_done() -> None:
             "include only shows in json and events",
         ),
         (
+            *("output", "srt", "json", known.ASR),
+            "output=srt changed nothing: the answer is json",
+        ),
+        (
+            *("output_format", "json", "text", known.ASR),
+            "output_format=json changed nothing: the answer is text",
+        ),
+        (
             *("max_line_count", "2", "srt", known.ASR),
             "max_line_count changed nothing: it needs max_line_width",
         ),
@@ -107,6 +115,14 @@ def test_what_changes_nothing_is_named(
 ) -> None:
     (only,) = said((name, value), parameters=parameters, format=format)
     assert only.startswith(remark)
+
+
+@pytest.mark.parametrize("format", ["txt", "text"])
+def test_a_format_may_be_named_twice(format: str) -> None:
+    assert (
+        said(("output", "txt"), ("output_format", "text"), parameters=known.ASR, format=format)
+        == []
+    )
 
 
 def test_counts_of_speakers_are_followed_where_speakers_are_asked_for() -> None:
@@ -167,6 +183,7 @@ def test_known_voices_are_names_and_clips() -> None:
         ([], [data_url(b"RIFF")]),
         (["Ada"], ["https://example.org/ada.wav"]),
         (["Ada"], ["data:audio/wav;base64,???"]),
+        (["Ada"], ["data:audio/wav;base64,UklG\u00e9"]),
         (["Ada"], ["data:audio/wav;base64,"]),
         (["Ada"], [data_url(bytes(REFERENCE_BYTES_MAX + 1))]),
         (["Ada", "Ada"], [data_url(b"a"), data_url(b"b")]),

@@ -78,8 +78,8 @@ async def test_a_line_of_fields_is_refused_if_it_is_no_decent_one(
     client: TestClientProtocol, line: bytes
 ) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = await client.post("/asr", data=line, headers=headers)
-    assert answer.status_code == 400
+    answer = await client.post("/v1/audio/transcriptions", data=line, headers=headers)
+    assert (answer.status_code, (await answer.get_json())["error"]["param"]) == (400, None)
 
 
 @pytest.mark.parametrize(
