@@ -55,7 +55,7 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
         upload = await keep(
             request, receive_upload(request, house, file_field="file", settings=settings)
         )
-        wish = read_wish(upload.fields, task, settings, azure=model is not None)
+        wish = read_wish(upload.fields, task, settings, deployment=model)
         name = house.models.resolve(model or wish.options.model)
         options = replace(wish.options, model=name)
         ask = partial(house.transcribe, upload.path, options, client=client_of(request))
@@ -103,8 +103,13 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
         return jsonify(model_card(name))
 
 
-def read_wish(fields: Fields, task: Task, settings: HttpSettings, *, azure: bool) -> Wish:
-    """What the fields ask for. Words cost time: they are made only where they will be shown."""
+def read_wish(
+    fields: Fields, task: Task, settings: HttpSettings, *, deployment: str | None
+) -> Wish:
+    """What the fields ask for; ``deployment`` is the model that Azure's path names.
+
+    Words cost time: they are made only where they will be shown.
+    """
     format = fields.read(known.RESPONSE_FORMAT)
     streamed = fields.read(known.STREAM)
     asked = granularities(fields)
@@ -113,16 +118,19 @@ def read_wish(fields: Fields, task: Task, settings: HttpSettings, *, azure: bool
         ("word" in asked and format == "verbose_json")
         or (format in known.SUBTITLES and lines.wants_words)
     )
-    parameters = known.AZURE if azure else known.TRANSCRIPTIONS
+    parameters = known.TRANSCRIPTIONS if deployment is None else known.AZURE
     options = openai_options(fields, task=task, words=shown, diarize=format == "diarized_json")
     written_as = "events" if streamed else format
+    said = [*remarks(fields, parameters, format=written_as, diarize=options.diarize)]
+    if deployment is not None and options.model not in (None, deployment):
+        said.append("model changed nothing: the address names one")
     return Wish(
         format=format,
         layout=lines,
         granularities=asked,
         stream=streamed,
         options=options,
-        remarks=tuple(remarks(fields, parameters, format=written_as, diarize=options.diarize)),
+        remarks=tuple(said),
     )
 
 

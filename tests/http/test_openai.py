@@ -179,9 +179,14 @@ async def test_azures_path_names_the_model(
     client: TestClientProtocol, house: FakeHouse, kind: str
 ) -> None:
     path = f"/openai/deployments/org/name/audio/{kind}?api-version=2024-06-01"
-    answer = await client.post(path, data=form({"model": "whisper-1"}), headers=HEADERS)
-    assert set(await answer.get_json()) == {"text", "usage"}
-    assert house.asked[0].options.model == "org/name"
+    answers = [
+        await client.post(path, data=form({"model": name}), headers=HEADERS)
+        for name in ("", "org/name", "whisper-1")
+    ]
+    assert [(await answer.get_json()).get("warnings") for answer in answers] == [
+        *(None, None, ["model changed nothing: the address names one"]),
+    ]
+    assert [asked.options.model for asked in house.asked] == ["org/name"] * 3
     wrong = await client.post(path.replace("org/name", "none-such"), data=form(), headers=HEADERS)
     assert (await wrong.get_json())["error"]["code"] == "model_not_found"
 
