@@ -7,13 +7,14 @@ parameters decide, never ``Accept``: clients ask for JSON there and still want r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from quart import Response, jsonify, request
 
 from asr.http import parameters as known
-from asr.http.answers import text_answer, text_warnings, warned, with_warnings, written
+from asr.http.answers import json_answer, text_answer, text_warnings, warned, with_warnings, written
 from asr.http.forms import asr_dialect, asr_format, asr_options, layout, remarks
 from asr.http.keys import client_of
 from asr.http.uploads import receive_upload
@@ -89,7 +90,8 @@ async def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Resp
     """The answer as a file of the wanted format."""
     extension = wish.format
     if wish.format == "json":
-        response = jsonify(asr_json(transcript, listed=False, embeddings=wish.options.embeddings))
+        make = partial(asr_json, listed=False, embeddings=wish.options.embeddings)
+        response = await json_answer(transcript, make)
     else:
         style = CLASSIC[wish.format]
         extension = style.extension
@@ -105,7 +107,8 @@ async def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Resp
 async def wrapped(transcript: Transcript, wish: Wish) -> Response:
     """The answer as an object, whatever the format."""
     if wish.format == "json":
-        return jsonify(asr_json(transcript, listed=True, embeddings=wish.options.embeddings))
+        make = partial(asr_json, listed=True, embeddings=wish.options.embeddings)
+        return await json_answer(transcript, make)
     style = WRAPPED[wish.format]
     text = await written(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
     return with_warnings(

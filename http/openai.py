@@ -10,7 +10,7 @@ import trio
 from quart import Response, jsonify, request
 
 from asr.http import parameters as known
-from asr.http.answers import text_answer, warned
+from asr.http.answers import json_answer, text_answer, warned
 from asr.http.body import keep
 from asr.http.errors import envelope
 from asr.http.forms import granularities, layout, openai_options, remarks
@@ -137,11 +137,13 @@ def read_wish(
 async def answer(transcript: Transcript, wish: Wish) -> Response:
     """The transcript in the wanted format."""
     if wish.format == "json":
-        return jsonify(openai_json(transcript, logprobs=wish.options.logprobs))
+        make = partial(openai_json, logprobs=wish.options.logprobs)
+        return await json_answer(transcript, make)
     if wish.format == "verbose_json":
-        return jsonify(verbose_json(transcript, wish.granularities))
+        make = partial(verbose_json, granularities=wish.granularities)
+        return await json_answer(transcript, make)
     if wish.format == "diarized_json":
-        return jsonify(diarized_json(transcript))
+        return await json_answer(transcript, diarized_json)
     return await text_answer(transcript, OPENAI[wish.format], speakers=False, layout=wish.layout)
 
 
