@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from asr.actors.ahead import Ahead
 from asr.actors.transcriber import read_audio
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import Detected, Window
-from asr.pipeline.windows import WINDOW_S, cut
+from asr.pipeline.windows import WINDOW_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from asr.actors.transcriber import Stations
     from asr.pipeline.audio import Wanted
 
-# Films begin with music: where nobody speaks in the first minute, more is listened to.
-LOOKS_S = (60.0, 600.0)
-LISTEN_S = LOOKS_S[-1]
-
-# Some decoders end a cut by up to a block of samples early (WMA): that is no end of the file.
-SHORT_S = 1.0
+# Films begin with music; speech that comes later than this is not waited for.
+LISTEN_S = 600.0
 
 # Of silence the model is as sure as of speech, which would be taken at its word.
 SILENCE_PROBABILITY_MAX = 0.1
@@ -39,11 +36,9 @@ async def detect_language(
     """
     folder = ModelFolder(model, await stations.librarian.fetch(model))
     with stations.receiver.scratch(".pcm") as target:
-        for look_s in LOOKS_S:
-            audio = await read_audio(source, target, replace(wanted, first_s=look_s), stations)
-            windows = cut(audio, await stations.listener.find_speech(audio))
-            if windows or audio.duration_s < look_s - SHORT_S:
-                break
+        audio = await read_audio(source, target, replace(wanted, first_s=LISTEN_S), stations)
+        async with stations.listener.find_speech(audio) as speech:
+            windows = await Ahead(audio, speech, patience_s=0).windows()
         if windows:
             return await stations.gpu.detect(folder, windows[0])
         silence = Window(audio, 0.0, min(WINDOW_S, audio.duration_s))

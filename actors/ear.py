@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asr.pipeline.assemble import Assembly
 from asr.pipeline.fallback import is_promising
-from asr.pipeline.types import Progress, Segment, Window
+from asr.pipeline.types import Progress, Segment
 
 if TYPE_CHECKING:
     from asr.actors.request import Heard
@@ -28,10 +28,9 @@ class Ear:
     that stays, and the new text goes on where it ends: all that is told together is the transcript.
     """
 
-    def __init__(self, audio: Audio, windows: tuple[Window, ...], notify: Notify) -> None:
+    def __init__(self, audio: Audio, notify: Notify) -> None:
         self.heard = Assembly(audio.duration_s)
-        self._speech_s = sum(window.duration_s for window in windows)
-        self._heard_s = 0.0
+        self._done_s = 0.0
         self._told: tuple[Segment, ...] = ()  # of the window that is not answered yet
         self._notify = notify
 
@@ -50,7 +49,7 @@ class Ear:
 
     def hear(self, answer: Heard) -> None:
         """Take in a window that is answered: its first hypothesis is of all of it."""
-        self._heard_s += answer[0].window.duration_s
+        self._done_s = answer[0].window.end_s
         segments = self.heard.preview(answer)
         if not _begins_with(segments, self._told):
             end_s = self._told[-1].end_s
@@ -60,10 +59,13 @@ class Ear:
         news, self._told = segments[len(self._told) :], ()
         self._tell(news)
 
+    def end(self) -> None:
+        """Nothing more is spoken."""
+        self._done_s = self.heard.duration_s
+        self._tell(())
+
     def _tell(self, news: tuple[Segment, ...]) -> None:
-        share = min(1.0, self._heard_s / self._speech_s) if self._speech_s else 1.0
-        total_s = self.heard.duration_s
-        self._notify(Progress(share * total_s, total_s, news))
+        self._notify(Progress(self._done_s, self.heard.duration_s, news))
 
 
 def _begins_with(segments: tuple[Segment, ...], told: tuple[Segment, ...]) -> bool:

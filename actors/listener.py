@@ -6,9 +6,10 @@ short one, and one whose asker has left costs no more than the block it is at.
 
 import gc
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import ceil
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias, TypeVar, assert_never
 
@@ -28,11 +29,13 @@ class Scan(Protocol):
     @property
     def done(self) -> bool: ...
 
-    def advance(self) -> None:
-        """Hear one block more."""
+    @property
+    def done_s(self) -> float:
+        """Seconds of the audio that have been heard."""
+        ...
 
-    def spans(self) -> tuple[Span, ...]:
-        """Where somebody speaks, once all is heard."""
+    def advance(self) -> tuple[Span, ...]:
+        """Hear one block more: where somebody speaks, as far as that has ended in it."""
         ...
 
 
@@ -44,12 +47,21 @@ class Finder(Protocol):
     def scan(self, audio: Audio, /) -> Scan: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where somebody speaks, as far as that is news; ``until_s`` has been heard, or all of it."""
+
+    spans: tuple[Span, ...]
+    until_s: float
+    done: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FindSpeech:
-    """Say where somebody speaks."""
+    """Say where somebody speaks, after each block."""
 
     audio: Audio
-    reply: trio.MemorySendChannel[tuple[Span, ...]]
+    reply: trio.MemorySendChannel[Found]
 
     @property
     def abandoned(self) -> bool:
@@ -75,15 +87,41 @@ ListenerMessage: TypeAlias = FindSpeech | Warm | DropIdle
 
 
 @dataclass(frozen=True, slots=True)
+class Speech:
+    """What is found of an audio, block by block and in order of time."""
+
+    _found: trio.MemoryReceiveChannel[Found]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is more that has not been looked at."""
+        return self._found.statistics().current_buffer_used > 0
+
+    async def more(self) -> Found:
+        """What was found next; nothing comes after what is done. Raises EngineRestarted."""
+        try:
+            return await self._found.receive()
+        except trio.EndOfChannel:
+            raise EngineRestarted from None
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """Where to reach the listener."""
 
     _post: trio.MemorySendChannel[ListenerMessage]
 
-    async def find_speech(self, audio: Audio) -> tuple[Span, ...]:
-        """Where somebody speaks, in order of time. Raises EngineRestarted."""
-        reply, answer = trio.open_memory_channel[tuple[Span, ...]](1)
-        return await self._ask(FindSpeech(audio, reply), answer)
+    @asynccontextmanager
+    async def find_speech(self, audio: Audio) -> AsyncIterator[Speech]:
+        """Have an audio heard; leaving the context ends that. Raises EngineRestarted."""
+        blocks_max = ceil(audio.duration_s) + 2  # a block is a second at least
+        reply, found = trio.open_memory_channel[Found](blocks_max)
+        with found:
+            try:
+                await self._post.send(FindSpeech(audio, reply))
+            except trio.BrokenResourceError:  # crashed for good
+                raise EngineRestarted from None
+            yield Speech(found)
 
     async def warm(self) -> None:
         """Have the network in memory once this returns. Raises EngineRestarted."""
@@ -177,7 +215,7 @@ class Ear:
             self.hearings.popleft()
             return
         try:
-            spans = await self.in_thread(self._advance, hearing)
+            found = await self.in_thread(self._advance, hearing)
         except FileNotFoundError:
             if not hearing.asked.abandoned:  # else the audio has gone with its caller
                 raise
@@ -185,16 +223,17 @@ class Ear:
             return
         self.used_s = trio.current_time()
         self.hearings.rotate(-1)
-        if spans is not None:
+        if found.done:
             self.hearings.pop()
-            self._answer(hearing.asked.reply, spans)
+        self._answer(hearing.asked.reply, found)
 
-    def _advance(self, hearing: Hearing) -> tuple[Span, ...] | None:
-        """One block more, in the thread; the answer if that was the last."""
+    def _advance(self, hearing: Hearing) -> Found:
+        """One block more, in the thread."""
         if hearing.scan is None:
             hearing.scan = self._loaded().scan(hearing.asked.audio)
-        hearing.scan.advance()
-        return hearing.scan.spans() if hearing.scan.done else None
+        scan = hearing.scan
+        spans = scan.advance()
+        return Found(spans, scan.done_s, scan.done)
 
     def _loaded(self) -> Finder:
         if self.finder is None:

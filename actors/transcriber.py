@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
+from asr.actors.ahead import Ahead
 from asr.actors.ear import Ear, Notify
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
@@ -18,12 +18,10 @@ from asr.pipeline.types import (
     Options,
     Progress,
     Transcript,
-    Window,
 )
-from asr.pipeline.windows import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from asr.actors.fetcher import Fetcher
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from asr.actors.metrics import Metrics
     from asr.actors.receiver import Receiver
     from asr.pipeline.audio import Audio
+
+T = TypeVar("T")
 
 # What whispermlx answers, too, when there is nothing to tell a language from.
 LANGUAGE_OF_SILENCE = "en"
@@ -75,29 +75,57 @@ async def transcribe(
     ``live`` tells segments as soon as they are likely to stay, and not only with their window.
     """
     began_s = trio.current_time()
+    laps = Laps()
+    language = options.language
     with stations.receiver.scratch(".pcm") as target:
-        with _timed("read", stations.metrics):
-            wanted = Wanted(raw=raw, audio_track=options.audio_track)
-            audio = await read_audio(source, target, wanted, stations)
+        wanted = Wanted(raw=raw, audio_track=options.audio_track)
+        audio = await laps.of("read", read_audio(source, target, wanted, stations))
         notify(Progress(0.0, audio.duration_s))
         folder = ModelFolder(model, await stations.librarian.fetch(model))
-        with _timed("vad", stations.metrics):
-            windows = cut(audio, await stations.listener.find_speech(audio))
-        with _timed("decode", stations.metrics):
-            language = await _language(windows, options, folder, stations.gpu)
-            decoding = _decoding(options, language)
-            ear = Ear(audio, windows, notify)
-            await stations.gpu.decode(
-                folder,
-                windows,
-                decoding,
-                priority=priority,
-                heard=ear.hear,
-                growing=ear.grow if live else None,
-            )
+        ear = Ear(audio, notify)
+        async with stations.listener.find_speech(audio) as speech:
+            ahead = Ahead(audio, speech)
+            while windows := await laps.of("vad", ahead.windows()):
+                if language is None:  # that of the first speech, as in OpenAI's reference
+                    first = await laps.of("decode", stations.gpu.detect(folder, windows[0]))
+                    language = first.language
+                decoding = stations.gpu.decode(
+                    folder,
+                    windows,
+                    _decoding(options, language),
+                    priority=priority,
+                    heard=ear.hear,
+                    growing=ear.grow if live else None,
+                )
+                await laps.of("decode", decoding)
+    ear.end()
+    laps.tell(stations.metrics)
     stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
-    segments = tuple(ear.heard.segments)
-    return Transcript(language, options.task, audio.duration_s, segments, _warnings(options))
+    return Transcript(
+        language or LANGUAGE_OF_SILENCE,
+        options.task,
+        audio.duration_s,
+        tuple(ear.heard.segments),
+        _warnings(options),
+    )
+
+
+class Laps:
+    """How long a request waited for each stage, whenever it came back to it."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    async def of(self, stage: str, work: Awaitable[T]) -> T:
+        """Wait for a stage, and count the time."""
+        began_s = trio.current_time()
+        answer = await work
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + trio.current_time() - began_s
+        return answer
+
+    def tell(self, metrics: Metrics) -> None:
+        for stage, seconds in self._seconds.items():
+            metrics.stage(stage, seconds)
 
 
 async def read_audio(source: Path, target: Path, wanted: Wanted, stations: Stations) -> Audio:
@@ -109,17 +137,6 @@ async def read_audio(source: Path, target: Path, wanted: Wanted, stations: Stati
 
 def _size(file: Path) -> int:
     return file.stat().st_size
-
-
-async def _language(
-    windows: tuple[Window, ...], options: Options, model: ModelFolder, gpu: Gpu
-) -> str:
-    """The language asked for, or the one of the first speech, as in OpenAI's reference."""
-    if options.language is not None:
-        return options.language
-    if not windows:
-        return LANGUAGE_OF_SILENCE
-    return (await gpu.detect(model, windows[0])).language
 
 
 def _decoding(options: Options, language: str) -> Decoding:
@@ -163,10 +180,3 @@ def _warnings(options: Options) -> tuple[str, ...]:
         ),
     }
     return tuple(warning for warning, applies in said.items() if applies)
-
-
-@contextmanager
-def _timed(stage: str, metrics: Metrics) -> Iterator[None]:
-    began_s = trio.current_time()
-    yield
-    metrics.stage(stage, trio.current_time() - began_s)

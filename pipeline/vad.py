@@ -1,8 +1,8 @@
 """Where somebody speaks: whispermlx's voice activity network, slid over audio batch by batch.
 
 A ``SpeechFinder`` owns the network, a ``Scan`` the way of one audio through it. Nothing here holds
-more than a batch of samples, so a long file costs no more memory than a short one but its scores:
-1.2 kB a second.
+more than a batch of samples and the scores of what is being said, so a long file costs no more
+memory than a short one, and its first speech is known long before its last.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
 from asr.pipeline.types import Span
+from asr.pipeline.voice import Voice
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
-ONSET = 0.500  # whispermlx's thresholds: speech starts above this score
-OFFSET = 0.363  # and ends below this one
-LONGEST_S = 30.0  # what the model sees at once; longer speech is cut where its score is lowest
+    from numpy.typing import NDArray
 
 # Network windows at once, a second of audio each at the default step. More are no faster on a CPU.
 BATCHES = {"cpu": 8, "cuda": 64}
@@ -59,9 +58,9 @@ class SpeechFinder:
 
 
 class Scan:
-    """One audio on its way through the network.
+    """One audio on its way through the network: ``while not scan.done: scan.advance()``.
 
-    ``while not scan.done: scan.advance()``, then ``scan.spans()``. To give up is to let go of it.
+    To give up is to let go of it.
     """
 
     def __init__(self, network: Any, audio: Audio) -> None:
@@ -72,7 +71,8 @@ class Scan:
         past_first = max(0, audio.samples - self._window)
         self._windows = 1 + math.ceil(past_first / self._step) if audio.samples else 0
         self._seen = 0
-        self._scores: list[NDArray[np.float32]] = []  # each (windows, frames, 1)
+        self._scores = Average(network)
+        self._voice = Voice()
 
     @property
     def done(self) -> bool:
@@ -83,21 +83,29 @@ class Scan:
         """Seconds of the audio that need no more work."""
         return self._audio.duration_s if self.done else self._seen * self._step / SAMPLE_RATE
 
-    def advance(self) -> None:
-        """One batch more; nothing once it is done."""
-        count = min(self._network.batch_size, self._windows - self._seen)
-        if count > 0:
-            voices = self._network.infer(self._batch(count))  # (windows, frames, voices)
-            self._scores.append(voices.max(axis=-1, keepdims=True))
-            self._seen += count
+    def advance(self) -> tuple[Span, ...]:
+        """One batch more; where somebody speaks, as far as that has ended in it.
 
-    def spans(self) -> tuple[Span, ...]:
-        """Where somebody speaks, in order of time; none is longer than 30 s."""
-        if not self._scores:
+        All batches' spans are in order of time, and none is longer than 30 s. Nothing once it is
+        done.
+        """
+        count = min(self._network.batch_size, self._windows - self._seen)
+        if count <= 0:
             return ()
+        voices = self._network.infer(self._batch(count))  # (windows, frames, voices)
+        self._scores.add(voices.max(axis=-1))
+        self._seen += count
         end_s = self._audio.duration_s
-        speech = _binarize(self._averaged())
-        return tuple(Span(max(0.0, s.start), min(s.end, end_s)) for s in speech.get_timeline())
+        return tuple(Span(max(0.0, s.start_s), min(s.end_s, end_s)) for s in self._ended())
+
+    def _ended(self) -> Iterator[Span]:
+        """The speech that has ended."""
+        if not self.done:
+            yield from self._voice.hear(self._scores.settled())
+            return
+        beyond = (self._windows - 1) * self._step + self._window > self._audio.samples
+        yield from self._voice.hear(self._scores.rest(self._audio.duration_s if beyond else None))
+        yield from self._voice.end()
 
     def _batch(self, count: int) -> Any:
         """The next windows as a tensor of shape (count, 1, samples), the last filled with zeros."""
@@ -109,28 +117,65 @@ class Scan:
         padded = torch.from_numpy(np.pad(heard, (0, size - len(heard))))
         return padded.unfold(0, self._window, self._step).unsqueeze(1)
 
-    def _averaged(self) -> Any:
-        """The scores of overlapping windows as one line of frames, ended where the audio ends."""
-        from pyannote.core import Segment, SlidingWindow, SlidingWindowFeature
 
-        network = self._network
-        every = SlidingWindow(start=0.0, duration=network.duration, step=network.step)
-        frames = network.aggregate(
-            SlidingWindowFeature(np.concatenate(self._scores), every),
-            network.model.receptive_field,
-            hamming=True,
-            missing=0.0,
-        )
-        covered = (self._windows - 1) * self._step + self._window
-        if covered > self._audio.samples:
-            frames.data = frames.crop(Segment(0.0, self._audio.duration_s), mode="loose")
-        return frames
+class Average:
+    """The scores of overlapping looks, averaged frame by frame as pyannote's ``aggregate`` does.
 
+    That wants all looks at once. Here frames leave as soon as no later look reaches them.
+    """
 
-def _binarize(frames: Any) -> Any:
-    from whispermlx.vads.pyannote import Binarize
+    def __init__(self, network: Any) -> None:
+        frames = network.model.receptive_field
+        self._frame_s: float = frames.duration
+        self._frame_step_s: float = frames.step
+        self._look_s: float = network.duration
+        self._look_step_s: float = network.step
+        self._looks = 0
+        self._gone = 0  # frames that have left
+        self._sums = np.zeros(0, np.float32)
+        self._weights = np.zeros(0, np.float32)
 
-    return Binarize(onset=ONSET, offset=OFFSET, max_duration=LONGEST_S)(frames)
+    def add(self, scores: NDArray[np.float32]) -> None:
+        """Take in the next looks: scores of shape (looks, frames)."""
+        window = np.hamming(scores.shape[1])
+        for look in scores:
+            start = self._frame_at(self._looks * self._look_step_s) - self._gone
+            self._grow_to(start + len(look))
+            self._sums[start : start + len(look)] += look * window
+            self._weights[start : start + len(look)] += window
+            self._looks += 1
+
+    def settled(self) -> list[tuple[float, float]]:
+        """(score, time) of the frames that no later look reaches."""
+        return self._leave(self._frame_at(self._looks * self._look_step_s))
+
+    def rest(self, end_s: float | None) -> list[tuple[float, float]]:
+        """(score, time) of all that are left, of those that begin by ``end_s`` if it is given."""
+        last = self._frame_at(self._look_s + (self._looks - 1) * self._look_step_s)
+        if end_s is not None:
+            last = int(np.floor(end_s / self._frame_step_s))
+        self._grow_to(last + 1 - self._gone)
+        return self._leave(last + 1)
+
+    def _leave(self, stop: int) -> list[tuple[float, float]]:
+        """The frames before a number, which are not kept."""
+        count = stop - self._gone
+        scores = self._sums[:count] / np.maximum(self._weights[:count], 1e-12)
+        starts = np.arange(self._gone, stop) * self._frame_step_s
+        times = 0.5 * (starts + (starts + self._frame_s))
+        self._sums, self._weights = self._sums[count:], self._weights[count:]
+        self._gone = stop
+        return list(zip(scores.tolist(), times.tolist(), strict=True))
+
+    def _grow_to(self, frames: int) -> None:
+        missing = max(0, frames - len(self._sums))
+        self._sums = np.pad(self._sums, (0, missing))
+        self._weights = np.pad(self._weights, (0, missing))
+
+    def _frame_at(self, start_s: float) -> int:
+        """The frame whose middle is nearest to that of a frame that starts then."""
+        middle_s = start_s + 0.5 * self._frame_s
+        return int(np.rint((middle_s - 0.5 * self._frame_s) / self._frame_step_s))
 
 
 def _load_network(step_s: float, threads: int, wanted: str) -> Any:

@@ -10,19 +10,31 @@ WINDOW_S = 30.0  # what the model sees at once
 REST_S = 0.5  # less than this is not worth another look, and no look goes on by less
 
 
-def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = WINDOW_S) -> tuple[Window, ...]:
-    """Pack spans, in order of time, into windows from a first span's start to a last one's end.
+class Packer:
+    """Packs spans, in order of time, into windows from a first span's start to a last one's end.
 
     Greedy, as whispermlx merges: a span that would make the window too long begins the next. Spans
     are cut at the end of the audio, and those longer than a window into pieces.
     """
-    windows: list[Window] = []
-    for span in _pieces(audio, spans, longest_s=longest_s):
-        if windows and span.end_s - windows[-1].start_s <= longest_s:
-            windows[-1] = Window(audio, windows[-1].start_s, span.end_s)
-        else:
-            windows.append(Window(audio, span.start_s, span.end_s))
-    return tuple(windows)
+
+    def __init__(self, audio: Audio, *, longest_s: float = WINDOW_S) -> None:
+        self._audio = audio
+        self._longest_s = longest_s
+        self._open: Window | None = None  # what the next span may still be part of
+
+    def add(self, spans: Iterable[Span]) -> Iterator[Window]:
+        """The windows that these spans do not fit into any more."""
+        for span in _pieces(self._audio, spans, longest_s=self._longest_s):
+            start_s = self._open.start_s if self._open else span.start_s
+            if self._open and span.end_s - start_s > self._longest_s:
+                yield self._open
+                start_s = span.start_s
+            self._open = Window(self._audio, start_s, span.end_s)
+
+    def end(self) -> Iterator[Window]:
+        """The last window, once there are no more spans."""
+        if self._open:
+            yield self._open
 
 
 def rest_of(hypothesis: Hypothesis) -> Window | None:

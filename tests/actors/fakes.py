@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,13 +86,9 @@ def so_far(row: Row, text: str) -> SoFar:
 
 @dataclass
 class FakeDecoder(Gate):
-    """Stands in for ffmpeg: a minute of samples, unless a table says otherwise.
-
-    ``seconds`` go by the source, ``looks_s`` by how often somebody has looked.
-    """
+    """Stands in for ffmpeg: a minute of samples, unless the table says otherwise of the source."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    looks_s: list[float] = field(default_factory=list)
     asked: list[tuple[str, bool]] = field(default_factory=list)  # the source, and whether it is raw
     wanted: list[Wanted] = field(default_factory=list)
 
@@ -106,14 +103,16 @@ class FakeDecoder(Gate):
         await self._free.wait()
         check()
         target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
-        seconds = self.looks_s.pop(0) if self.looks_s else self.seconds.get(source.name, 60.0)
+        seconds = self.seconds.get(source.name, 60.0)
         return Audio(target, round(seconds * SAMPLE_RATE))
 
 
 @dataclass
 class FakeFinder:
-    """Hears an audio in one block; all of it is speech, unless the table says otherwise."""
+    """Hears an audio in one block unless told; all is speech, unless the table says otherwise."""
 
+    block_s: float = inf
+    heard_s: float = 0.0  # of all audios together
     table: dict[float, tuple[Span, ...]] = field(default_factory=dict)  # by length of the audio
     faults: list[Exception] = field(default_factory=list)
 
@@ -129,14 +128,16 @@ class FakeFinder:
 class FakeScan:
     finder: FakeFinder
     audio: Audio
+    done_s: float = 0.0
     done: bool = False
 
-    def advance(self) -> None:
-        self.done = True
-
-    def spans(self) -> tuple[Span, ...]:
-        length_s = self.audio.duration_s
-        return self.finder.table.get(length_s, (Span(0.0, length_s),))
+    def advance(self) -> tuple[Span, ...]:
+        before_s, total_s = self.done_s, self.audio.duration_s
+        self.done_s = min(total_s, before_s + self.finder.block_s)
+        self.done = self.done_s == total_s
+        self.finder.heard_s += self.done_s - before_s
+        spans = self.finder.table.get(total_s, (Span(0.0, total_s),))
+        return tuple(span for span in spans if before_s < span.end_s <= self.done_s)
 
 
 class FakeThreads:

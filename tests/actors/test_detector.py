@@ -10,31 +10,25 @@ from asr.pipeline.types import Detected, Span
 from tests.actors.home import Home
 from tests.actors.walk import Walk
 
-FIRST_LOOK_S, SECOND_LOOK_S = 60.0, 600.0
-
 
 async def test_the_language_is_that_of_the_first_speech(walk: Walk) -> None:
-    walk.finder.table[FIRST_LOOK_S] = (Span(20.0, 50.0),)
+    walk.finder.table[60.0] = (Span(20.0, 50.0), Span(55.0, 60.0))
     assert await walk.detect() == Detected("de", 0.9)
     # The windows of the first scratch file are called after it, and when they start.
     assert walk.script.record == ["load base", "detect 120"]
     assert walk.scratch_files() == []
 
 
-async def test_only_the_beginning_is_read_while_somebody_speaks_there(walk: Walk) -> None:
-    await walk.detect()
-    assert [wanted.first_s for wanted in walk.decoder.wanted] == [FIRST_LOOK_S]
-
-
-@pytest.mark.parametrize("read_s", [FIRST_LOOK_S, FIRST_LOOK_S - 0.05])  # WMA ends a cut early
-async def test_a_film_that_begins_with_music_is_listened_to_for_longer(
-    walk: Walk, read_s: float
+async def test_the_first_ten_minutes_are_read_and_heard_until_somebody_has_spoken(
+    walk: Walk,
 ) -> None:
-    walk.decoder.looks_s = [read_s, SECOND_LOOK_S]
-    walk.finder.table = {read_s: (), SECOND_LOOK_S: (Span(300.0, 320.0),)}
+    walk.decoder.seconds["speech.mp3"] = 600.0
+    walk.finder.block_s = 60.0
+    walk.finder.table[600.0] = tuple(Span(start, start + 25) for start in range(200, 600, 30))
     assert await walk.detect() == Detected("de", 0.9)
-    assert walk.script.record[-1] == "detect 1300"
-    assert [wanted.first_s for wanted in walk.decoder.wanted] == [FIRST_LOOK_S, SECOND_LOOK_S]
+    assert walk.script.record[-1] == "detect 1200"
+    assert [wanted.first_s for wanted in walk.decoder.wanted] == [600.0]
+    assert walk.finder.heard_s <= 360.0  # until 300 s, and the block that was under way
 
 
 @pytest.mark.parametrize("seconds", [0.5, 45.0])
@@ -42,7 +36,6 @@ async def test_silence_is_a_guess_of_low_probability(walk: Walk, seconds: float)
     walk.decoder.seconds["speech.mp3"] = seconds
     walk.finder.table[seconds] = ()
     assert await walk.detect() == Detected("de", 0.1)
-    assert len(walk.decoder.wanted) == 1  # there is no more of it
 
 
 async def test_it_needs_no_place_in_a_full_house(

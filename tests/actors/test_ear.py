@@ -32,7 +32,7 @@ class Listener:
         self.news: list[str] = []
         self.told: list[Segment] = []
         self.progress: list[float] = []
-        self.ear = Ear(AUDIO, (FIRST, SECOND), self._note)
+        self.ear = Ear(AUDIO, self._note)
 
     def _note(self, progress: Progress) -> None:
         self.news.append("".join(segment.text for segment in progress.segments))
@@ -55,8 +55,9 @@ def test_a_piece_is_told_once_the_next_is_closed() -> None:
     for count in range(4):
         listener.grow(said(FIRST, *[" a", " b", " c"][:count]))
     listener.hear(said(FIRST, " a", " b", " c", " d"))
-    assert listener.news == [" a", " b", " c d"]
-    assert listener.progress == [0, 0, 30]
+    listener.ear.end()
+    assert listener.news == [" a", " b", " c d", ""]
+    assert listener.progress == [0, 0, 30, 60]
 
 
 def test_what_was_told_early_is_in_the_transcript_as_it_is_measured_at_the_end() -> None:

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.listener import Listener, ListenerMessage, run_listener
+from asr.actors.listener import Found, Listener, ListenerMessage, run_listener
 from asr.actors.supervisor import Restarts, supervise
 from asr.pipeline.audio import SAMPLE_RATE, Audio
 from asr.pipeline.errors import EngineRestarted
@@ -46,14 +46,16 @@ class FakeScan:
     def done(self) -> bool:
         return self.heard >= self.audio.samples
 
-    def advance(self) -> None:
+    @property
+    def done_s(self) -> float:
+        return self.heard / SAMPLE_RATE
+
+    def advance(self) -> tuple[Span, ...]:
         if self.audio.path.name == "cursed":
             raise MemoryError
         self.finder.record.append(self.audio.path.name)
         self.heard += BLOCK
-
-    def spans(self) -> tuple[Span, ...]:
-        return (Span(0.0, self.audio.duration_s),)
+        return (Span(self.done_s - 10, self.done_s),)
 
 
 class House:
@@ -61,7 +63,7 @@ class House:
 
     def __init__(self, thread: FakeThread) -> None:
         self.record: list[str] = []
-        self.heard: dict[str, tuple[Span, ...] | str] = {}
+        self.heard: dict[str, int | str] = {}
         self._thread = thread
 
     async def open(self, nursery: trio.Nursery) -> None:
@@ -72,9 +74,17 @@ class House:
 
     async def find(self, audio: Audio) -> None:
         try:
-            self.heard[audio.path.name] = await self.listener.find_speech(audio)
+            self.heard[audio.path.name] = await self.spans(audio)
         except EngineRestarted:
             self.heard[audio.path.name] = "restarted"
+
+    async def spans(self, audio: Audio) -> int:
+        """How many there are in all."""
+        spans: list[Span] = []
+        async with self.listener.find_speech(audio) as speech:
+            while not (found := await speech.more()).done:
+                spans += found.spans
+        return len((*spans, *found.spans))
 
     def _make(self) -> FakeFinder:
         return FakeFinder(self.record)
@@ -89,13 +99,13 @@ async def house(nursery: trio.Nursery, thread: FakeThread) -> House:
 
 async def test_it_loads_at_the_first_need_and_finds_speech(house: House) -> None:
     assert house.record == []
-    assert await house.listener.find_speech(audio("a", 2)) == (Span(0.0, 20.0),)
-    assert await house.listener.find_speech(audio("b", 1)) == (Span(0.0, 10.0),)
+    assert await house.spans(audio("a", 2)) == 2
+    assert await house.spans(audio("b", 1)) == 1
     assert house.record == ["load", "a", "a", "b"]
 
 
 async def test_an_audio_without_a_sample_has_an_answer_too(house: House) -> None:
-    assert await house.listener.find_speech(audio("a", 0)) == (Span(0.0, 0.0),)
+    assert await house.spans(audio("a", 0)) == 1
 
 
 async def test_warm_loads_before_anybody_asks(house: House) -> None:
@@ -115,7 +125,7 @@ async def test_a_long_audio_does_not_starve_a_short_one(
     thread.release()
     await wait_all_tasks_blocked()
     assert house.record == ["load", "long", "long", "short", "long", "short", "long"]
-    assert house.heard == {"long": (Span(0.0, 40.0),), "short": (Span(0.0, 20.0),)}
+    assert house.heard == {"long": 4, "short": 2}
 
 
 async def test_a_caller_who_leaves_stops_it_at_the_next_block(
@@ -136,14 +146,14 @@ async def test_a_caller_who_leaves_stops_it_at_the_next_block(
 async def test_it_is_freed_when_it_has_idled_and_loaded_again_when_needed(
     house: House, autojump_clock: MockClock
 ) -> None:
-    await house.listener.find_speech(audio("a", 1))
+    await house.spans(audio("a", 1))
     await pass_time(59)
     await house.listener.drop_idle(60)
-    await house.listener.find_speech(audio("b", 1))
+    await house.spans(audio("b", 1))
     await pass_time(60)
     await house.listener.drop_idle(60)
     await house.listener.drop_idle(60)
-    await house.listener.find_speech(audio("c", 1))
+    await house.spans(audio("c", 1))
     assert house.record == ["load", "a", "b", "load", "c"]
 
 
@@ -165,7 +175,7 @@ async def test_it_is_not_freed_under_an_audio_that_is_being_heard(
     await wait_all_tasks_blocked()
     thread.release()
     await wait_all_tasks_blocked()
-    await house.listener.find_speech(audio("b", 1))
+    await house.spans(audio("b", 1))
     assert house.record == ["load", "a", "a", "a", "b"]
 
 
@@ -179,5 +189,15 @@ async def test_a_crash_is_told_to_all_who_are_being_heard_and_unopened_mail_surv
         callers.start_soon(house.find, audio("later", 1))
         await wait_all_tasks_blocked()
         thread.release()
-    assert house.heard == {"cursed": "restarted", "later": (Span(0.0, 10.0),)}
+    assert house.heard == {"cursed": "restarted", "later": 1}
     assert house.record == ["load", "load", "later"]
+
+
+async def test_what_is_found_is_told_block_by_block(house: House) -> None:
+    async with house.listener.find_speech(audio("a", 3)) as speech:
+        told = [await speech.more() for _ in range(3)]
+    assert told == [
+        Found((Span(0.0, 10.0),), 10.0, done=False),
+        Found((Span(10.0, 20.0),), 20.0, done=False),
+        Found((Span(20.0, 30.0),), 30.0, done=True),
+    ]

@@ -116,20 +116,20 @@ async def test_each_look_moves_on_by_half_a_second(walk: Walk, moves_s: float, l
     assert len(walk.looks()) == looks  # 30 s in steps of 0.75 s are 40, of 0.5 s one less than 60
 
 
-async def test_progress_counts_windows_in_seconds_of_the_whole_audio(walk: Walk) -> None:
+async def test_progress_is_where_the_last_window_that_was_heard_ends(walk: Walk) -> None:
     walk.decoder.seconds["speech.mp3"] = 100.0
     walk.finder.table[100.0] = (Span(0.0, 30.0), Span(60.0, 80.0))  # half of it is speech
     walk.script.says = until({0.0: 10.0})
     await walk.transcribe()
     told = [(progress.done_s, progress.total_s) for progress in walk.progress]
-    assert told == [(0, 100), (60, 100), (100, 100)]
+    assert told == [(0, 100), (30, 100), (80, 100), (100, 100)]
 
 
 async def test_segments_are_told_as_they_become_known(walk: Walk) -> None:
     walk.decoder.seconds["speech.mp3"] = 75.0
     transcript = await walk.transcribe()
     told = [[segment.text for segment in progress.segments] for progress in walk.progress]
-    assert told == [[], [" 10"], [" 130"], [" 160"]]  # the scratch file, and a start
+    assert told == [[], [" 10"], [" 130"], [" 160"], []]  # the scratch file, and a start
     assert sum((progress.segments for progress in walk.progress), ()) == transcript.segments
 
 

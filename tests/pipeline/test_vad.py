@@ -13,6 +13,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from asr.pipeline.audio import Audio, ffmpeg_argv, open_samples
 from asr.pipeline.vad import Scan, SpeechFinder
+from tests.pipeline.test_voice import STEP_S, heard
 
 if TYPE_CHECKING:
     from asr.pipeline.types import Span
@@ -42,9 +43,10 @@ def silence(path: Path, *, samples: int) -> Audio:
 
 
 def scanned(scan: Scan) -> tuple[Span, ...]:
+    spans: list[Span] = []
     while not scan.done:
-        scan.advance()
-    return scan.spans()
+        spans += scan.advance()
+    return tuple(spans)
 
 
 def whispermlx_spans(audio: Audio) -> list[float]:
@@ -108,10 +110,19 @@ def test_there_is_no_speech_in_silence(finder: SpeechFinder, tmp_path: Path, sam
 def test_two_audios_may_be_scanned_in_turn(finder: SpeechFinder, austen: Audio) -> None:
     part = Audio(austen.path, 12 * 16_000)
     one, other = finder.scan(austen), finder.scan(part)
+    spans: list[Span] = []
     while not other.done:
         one.advance()
-        other.advance()
-    assert other.spans() == scanned(finder.scan(part))
+        spans += other.advance()
+    assert tuple(spans) == scanned(finder.scan(part))
+
+
+def test_speech_is_told_long_before_the_end(finder: SpeechFinder, austen: Audio) -> None:
+    scan = finder.scan(austen)
+    told = [scan.advance() for _ in range(3)]
+    assert not scan.done
+    first, *_ = (span for spans in told for span in spans)
+    assert first.end_s < 24
 
 
 def test_loading_leaves_no_thread_and_no_telemetry(finder: SpeechFinder) -> None:
@@ -120,3 +131,27 @@ def test_loading_leaves_no_thread_and_no_telemetry(finder: SpeechFinder) -> None
     finder.load()
     assert not is_metrics_enabled()
     assert [thread.name for thread in threading.enumerate() if "Otel" in thread.name] == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_spans_are_whispermlxs_in_however_many_bits_the_scores_come(
+    finder: SpeechFinder, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    smooth = np.convolve(random.normal(0, 1, 3000), np.ones(1 + seed), "same")
+    scores = (0.45 + 0.2 * smooth / smooth.std()).clip(0, 1).tolist()
+    whole = binarized(scores, longest_s=2.0)
+    assert len(whole) > 6
+    for bits in (1, 7, 3000):
+        assert heard(scores, bits=bits, longest_s=2.0) == pytest.approx(whole)
+
+
+def binarized(scores: list[float], *, longest_s: float) -> list[float]:
+    """Starts and ends that whispermlx finds in all scores at once."""
+    from pyannote.core import SlidingWindow, SlidingWindowFeature
+    from whispermlx.vads.pyannote import Binarize
+
+    frames = SlidingWindow(start=0.0, duration=STEP_S, step=STEP_S)
+    binarize = Binarize(onset=0.5, offset=0.363, max_duration=longest_s)
+    active = binarize(SlidingWindowFeature(np.array(scores)[:, None], frames))
+    return [time_s for each in active.get_timeline() for time_s in (each.start, each.end)]

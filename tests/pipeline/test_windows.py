@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,13 +10,23 @@ from hypothesis import strategies as st
 
 from asr.pipeline.audio import Audio
 from asr.pipeline.types import Hypothesis, Span, Window
-from asr.pipeline.windows import cut, rest_of
+from asr.pipeline.windows import Packer, rest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SAMPLE_S = 1 / 16_000
 
 
 def audio(duration_s: float) -> Audio:
     return Audio(Path("never-read.raw"), round(duration_s * 16_000))
+
+
+def cut(audio: Audio, spans: Iterable[Span], *, longest_s: float = 30.0) -> tuple[Window, ...]:
+    """All of the windows, of spans that come one by one."""
+    packer = Packer(audio, longest_s=longest_s)
+    early = [window for span in spans for window in packer.add([span])]
+    return (*early, *packer.end())
 
 
 def times(windows: tuple[Window, ...]) -> list[tuple[float, float]]:
