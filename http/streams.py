@@ -101,9 +101,7 @@ class Told:
             yield last
 
     def _taken(self) -> Sequence[Segment]:
-        taken, self._segments = self._segments, []
-        if self._end is None:
-            self._news = trio.Event()
+        taken, self._segments, self._news = self._segments, [], trio.Event()
         return taken
 
 

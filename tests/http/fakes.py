@@ -72,12 +72,14 @@ class FakeReceiver(Gate):
     folder: Path
     max_bytes: int = 1_000_000
     uploads: int = 0
+    declared: list[int | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
 
     @asynccontextmanager
     async def open(self, *, declared_bytes: int | None = None) -> AsyncIterator[FakeSpool]:
+        self.declared.append(declared_bytes)
         if declared_bytes is not None and declared_bytes > self.max_bytes:
             raise TooLarge("File too large. Maximum content size limit", param="file")
         self.uploads += 1
