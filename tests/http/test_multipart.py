@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.http.multipart import FIELD_BYTES_MAX, MultipartForm
+from asr.http.multipart import FIELD_BYTES_MAX, MultipartForm, UrlEncodedForm
 from asr.pipeline.errors import InvalidRequest
 from tests.http.wire import AUDIO, BOUNDARY, END, form, part
 
@@ -78,6 +78,13 @@ def test_a_form_is_refused_by_name(body: bytes, message: str) -> None:
 def test_a_form_that_is_too_rich_is_refused_before_its_end() -> None:
     with pytest.raises(InvalidRequest, match="more than 64 parts"):
         MultipartForm(BOUNDARY.encode(), "file").feed(part('form-data; name="n"') * 65)
+
+
+def test_a_form_of_one_line_has_a_bound_too() -> None:
+    form = UrlEncodedForm()
+    form.feed(b"x" * FIELD_BYTES_MAX)
+    with pytest.raises(InvalidRequest, match="more than 65536 bytes"):
+        form.feed(b"x")
 
 
 CLIP = part('form-data; name="known_speaker_references[]"', b"x" * 2_000_000)
