@@ -37,6 +37,9 @@ DONE = ("text", "usage", "segments", "warnings")
 # A comment after so long without an event: shorter than any proxy's or client's patience.
 KEEP_ALIVE_S = 5.0
 
+# Ends of lines to Python's splitlines, by which some clients find the lines of a stream.
+LINE_ENDS = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"})
+
 
 async def stream(request: Request, work: Work, *, speakers: bool, logprobs: bool) -> Response:
     """An answer made of events, while ``work`` goes on beside it.
@@ -155,7 +158,8 @@ def event(kind: str, **values: Any) -> str:
 
 def named(kind: str, data: dict[str, Any]) -> str:
     """An event by its name and its data."""
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    line = json.dumps(data, ensure_ascii=False).translate(LINE_ENDS)
+    return f"event: {kind}\ndata: {line}\n\n"
 
 
 def comment(text: str) -> str:

@@ -70,6 +70,16 @@ async def test_a_stream_ends_with_the_whole(
     assert ("warnings" in done) == (format in ("srt", "vtt"))  # no event is a subtitle
 
 
+async def test_text_never_ends_a_line_of_the_stream(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    text = " a\x85b\u2028c\u2029d\r\n\x0b\x0c\x1c\x1d\x1ee é"
+    house.answer = replace(HELLO, segments=(segment(0.0, 1.5, text),))
+    body = await stream(client)
+    assert body.splitlines() == body.removesuffix("\n").split("\n")
+    assert events(body)[-1][1]["text"] == text.strip()
+
+
 async def test_what_was_skipped_stands_in_the_last_event(client: TestClientProtocol) -> None:
     (*_, (_, done)) = events(await stream(client, best_of="5", max_line_width="42"))
     assert done["warnings"] == [
