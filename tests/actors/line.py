@@ -22,6 +22,7 @@ class Caller:
     windows: tuple[Window, ...]
     heard: list[str] = field(default_factory=list)
     grown: list[str] = field(default_factory=list)
+    parts: str = ""  # of the text that grew last
     closed: bool = False
     abandoned: bool = False
     read: bool = True
@@ -32,6 +33,7 @@ class Caller:
         match answer:
             case Growing():
                 self.grown.append(f"{name(answer.window)}:{answer.text}")
+                self.parts = "+".join(name(part.window) for part in answer.parts)
             case Detected():
                 self.heard.append(answer.language)
             case AsrError():

@@ -132,6 +132,15 @@ async def test_a_server_that_says_nothing_is_left(
     assert trio.current_time() == 15.0
 
 
+async def test_a_server_that_never_shakes_hands_is_hung_up_on(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    errand = Errand(nursery)  # whoever is there reads on for as long as the connection stands
+    await errand.refused("its server kept us waiting for 15 s", "https://example.com/a.mp3")
+    await trio.testing.wait_all_tasks_blocked()
+    assert errand.internet.left == 1
+
+
 async def test_a_head_that_drips_is_left(errand: Errand, autojump_clock: MockClock) -> None:
     errand.internet.says["/a.mp3"] = drip(head()[:1], every_s=1.0)
     await errand.refused("its server kept us waiting for 15 s")

@@ -66,4 +66,4 @@ def test_the_text_of_a_rest_follows_what_was_heard_before_it() -> None:
     line.end(says=halfway)
     line.join()
     grow(line, " my")
-    assert caller.grown == ["a0: a0 my"]
+    assert (caller.grown, caller.parts) == (["a0: a0 my"], "a0+a15")
