@@ -85,6 +85,14 @@ def test_text_that_was_told_stays_when_its_window_is_decoded_again() -> None:
     assert listener.heard == [" a", " b", " z"]
 
 
+def test_new_text_goes_on_where_the_told_one_ends_and_not_where_it_has_as_many_pieces() -> None:
+    listener = Listener()
+    listener.grow(said(FIRST, " a", " b", " c"))  # to 4 s
+    pieces = tuple(Piece(at, at + 1.0, f" {at:g}", ()) for at in (0.0, 1.0, 2.0, 3.0, 4.0))
+    listener.hear(replace(said(FIRST), pieces=pieces))
+    assert listener.heard == [" a", " b", " 4"]
+
+
 def test_a_try_that_begins_otherwise_is_told_at_its_end_only() -> None:
     listener = Listener()
     listener.grow(said(FIRST, " a", " b"))
