@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from asr.pipeline.types import Options, Transcript
 
 
+NAME_LENGTH_MAX = 100  # characters of a file's name that are said back
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a client of /asr wants, how it wants to read it, and what changes nothing of it.
@@ -98,7 +101,8 @@ async def classic(transcript: Transcript, wish: Wish, *, file_name: str) -> Resp
         response = await text_answer(
             transcript, style, speakers=wish.options.diarize, layout=wish.layout
         )
-    name = quote(file_name or "audio", safe="")  # a client's name: no quote or newline may pass
+    # A client's name: no quote or newline may pass, nor so much that a proxy refuses the answer.
+    name = quote(file_name[:NAME_LENGTH_MAX] or "audio", safe="")
     response.headers["Asr-Engine"] = "whispermlx"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{extension}"'
     return response

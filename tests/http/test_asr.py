@@ -187,6 +187,15 @@ async def test_speakers_are_shown_where_they_were_asked_for(
     assert "[SPEAKER_00]" not in await unasked.get_data(as_text=True)
 
 
+async def test_of_an_endless_file_name_the_beginning_is_said_back(
+    client: TestClientProtocol,
+) -> None:
+    body = asr_form(name="ä" * 1000)
+    answer = await client.post("/asr?output=txt", data=body, headers=HEADERS)
+    name = "%C3%A4" * 100
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.txt"'
+
+
 async def test_a_file_name_cannot_write_headers(client: TestClientProtocol) -> None:
     body = asr_form(name='a"; x=\r\nSet-Cookie: y/../é')
     answer = await client.post("/asr?output=txt", data=body, headers=HEADERS)
