@@ -68,9 +68,14 @@ async def test_a_classic_client_gets_the_file_itself(client: TestClientProtocol)
     assert await answer.get_data(as_text=True) == SRT
 
 
-@pytest.mark.parametrize("name", ["srt", "text", "vtt", "tsv"])
-async def test_a_wrapped_client_gets_an_object(client: TestClientProtocol, name: str) -> None:
-    body = asr_form({"output_format": name})
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [("srt", "srt"), ("text", "text"), ("txt", "text"), ("vtt", "vtt"), ("tsv", "tsv")],
+)
+async def test_a_wrapped_client_gets_an_object(
+    client: TestClientProtocol, asked: str, name: str
+) -> None:
+    body = asr_form({"output_format": asked})
     answer = await client.post("/asr", data=body, headers=HEADERS)
     assert list(await answer.get_json()) == [name]
 
