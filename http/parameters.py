@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from asr.http.fields import Parameter, choice, count, flag, number, text
+from asr.http.fields import Parameter, choice, count, described, flag, number, pick, text
 from asr.pipeline.formats import CLASSIC, OPENAI, Granularity
 from asr.pipeline.languages import canonical_language
 
@@ -85,9 +85,12 @@ ENCODE = flag(
     "false: the file is bare samples, 16 kHz, mono, signed 16 bit, little-endian.",
     default=True,
 )
-TRANSCRIBE: Task = "transcribe"
-TASK = choice(
-    "task", "translate: the text is in English, whatever is spoken.", TASKS, default=TRANSCRIBE
+TASK: Parameter[Task] = Parameter(
+    "task",
+    "translate: the text is in English, whatever is spoken.",
+    described({"type": "string", "enum": list(TASKS)}, "transcribe"),
+    lambda name, task: pick(name, task, TASKS),
+    "transcribe",
 )
 INITIAL_PROMPT = text(
     "initial_prompt", "Text that could stand before the transcript: names, style.", example="Ada"

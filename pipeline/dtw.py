@@ -37,7 +37,7 @@ def _choices(costs: Matrix) -> tuple[Choices, Choices]:
     The total of a cell is its cost and the least of two: ``above``, which comes from the row above,
     and the total to its left. Over a row that is a running minimum, less what the row costs so far.
     """
-    entered, slanted = np.empty((2, *costs.shape), np.bool_)
+    entered, slanted = np.empty(costs.shape, np.bool_), np.empty(costs.shape, np.bool_)
     exact = np.rint(costs * STEPS_PER_UNIT).astype(np.float64)
     sums = np.cumsum(exact, axis=1)
     totals = np.full(costs.shape[1] + 1, np.inf)  # of a row, with a border on the left

@@ -114,16 +114,19 @@ class Engine(Protocol):
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The resident models, least recently used first."""
+        ...
 
     def detect(self, model: ModelFolder, windows: Sequence[Window]) -> tuple[Detected, ...]:
         """The language spoken in each of the windows.
 
         Raises FileNotFoundError when a window's audio is gone.
         """
+        ...
 
     @property
     def rows_max(self) -> int:
         """The most rows that a batch may ever have; all of them share a model."""
+        ...
 
     def check(self, model: ModelFolder, decoding: Decoding) -> None:
         """Raise InvalidRequest for what the model cannot do; loads it if need be."""
@@ -135,12 +138,15 @@ class Engine(Protocol):
         answer says how many. Raises FileNotFoundError, before any row has joined, when a window's
         audio is gone.
         """
+        ...
 
     def advance(self) -> Said:
         """One token step for every row."""
+        ...
 
     def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
         """What rows in the batch have said so far."""
+        ...
 
     def drop(self, rows: Sequence[Row]) -> None:
         """Take rows out whose requester has gone; any that are not in the batch are passed over."""
@@ -150,3 +156,4 @@ class Engine(Protocol):
 
     def memory(self) -> Memory:
         """The state of the array memory."""
+        ...

@@ -76,7 +76,7 @@ def cross_keys_values(model: Whisper, features: mx.array) -> list[KeysValues]:
             _heads(block.cross_attn, block.cross_attn.key(features)),
             _heads(block.cross_attn, block.cross_attn.value(features)),
         )
-        for block in model.decoder.blocks
+        for block in _blocks(model)
     ]
 
 
@@ -100,7 +100,7 @@ def prefill(
     x = decoder.token_embedding(tokens) + decoder.positional_embedding[positions]
     bias = _bias(mask[:, None], x.dtype)
     cache: list[KeysValues] = []
-    for block, heard in zip(decoder.blocks, cross, strict=True):
+    for block, heard in zip(_blocks(model), cross, strict=True):
         y = block.attn_ln(x)
         keys = _heads(block.attn, block.attn.key(y))
         values = _heads(block.attn, block.attn.value(y))
@@ -131,7 +131,7 @@ def step(
     columns = mx.arange(cache[0][0].shape[2])
     seen = (columns[None] >= starts[:, None]) & (columns[None] <= column)
     bias = _bias(seen[:, None, None], x.dtype)
-    for block, (keys, values), heard in zip(decoder.blocks, cache, cross, strict=True):
+    for block, (keys, values), heard in zip(_blocks(model), cache, cross, strict=True):
         y = block.attn_ln(x)
         keys[:, :, column : column + 1] = _heads(block.attn, block.attn.key(y))
         values[:, :, column : column + 1] = _heads(block.attn, block.attn.value(y))
@@ -160,7 +160,7 @@ def follow(
     x = decoder.token_embedding(tokens) + decoder.positional_embedding[columns]
     bias = _bias((columns[:, None] >= columns[None])[None, None], x.dtype)
     scores: list[mx.array] = []
-    for layer, (block, heard) in enumerate(zip(decoder.blocks, cross, strict=True)):
+    for layer, (block, heard) in enumerate(zip(_blocks(model), cross, strict=True)):
         x = x + _self_attend(block.attn, block.attn_ln(x), bias)
         y = block.cross_attn_ln(x)
         if own := [head for at, head in heads if at == layer]:
@@ -199,6 +199,12 @@ def _look(attention: Any, x: mx.array, keys_values: KeysValues) -> mx.array:
     if x.shape[0] >= MANY_ROWS and mx.cuda.is_available():
         queries = mx.concatenate([queries, queries], axis=2)
     return attention.out(_joined(fused(queries, *keys_values)[:, :, :1]))
+
+
+def _blocks(model: Whisper) -> list[Any]:
+    """The decoder's layers, of a class whose encoder's have no cross-attention."""
+    blocks: list[Any] = model.decoder.blocks
+    return blocks
 
 
 def _heads(attention: Any, x: mx.array) -> mx.array:

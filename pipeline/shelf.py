@@ -48,7 +48,7 @@ class Shelf:
     """At most ``bytes_max`` of weights, except that the model asked for last is always there."""
 
     def __init__(self, compute_type: ComputeType, bytes_max: int) -> None:
-        self._compute_type = compute_type
+        self._compute_type: ComputeType = compute_type
         self._bytes_max = bytes_max
         self._models: OrderedDict[str, Shelved] = OrderedDict()
 

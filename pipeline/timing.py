@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import mlx.core as mx
 import numpy as np
@@ -101,7 +101,7 @@ def align(
     """
     width = max(text.width for text in texts)
     padded = mx.array([_padded(text, vocabulary, width) for text in texts])
-    heads: list[list[int]] = model.alignment_heads.tolist()
+    heads = cast("list[list[int]]", model.alignment_heads.tolist())
     states, scores = follow(model, padded, cross, heads)
     looks = [_look(scores[k, :, : text.width], text) for k, text in enumerate(texts)]
     probabilities = [
