@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asr.actors.ahead import Ahead
-from asr.actors.transcriber import read_audio
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import Detected, Window
 from asr.pipeline.windows import WINDOW_S
@@ -36,7 +35,7 @@ async def detect_language(
     """
     folder = ModelFolder(model, await stations.librarian.fetch(model))
     with stations.receiver.scratch(".pcm") as target:
-        audio = await read_audio(source, target, replace(wanted, first_s=LISTEN_S), stations)
+        audio = await stations.samples(source, target, replace(wanted, first_s=LISTEN_S))
         async with stations.listener.find_speech(audio) as speech:
             windows = await Ahead(audio, speech, patience_s=0).windows()
         if windows:

@@ -58,6 +58,10 @@ class Stations:
     gpu: Gpu
     metrics: Metrics
 
+    async def samples(self, source: Path, target: Path, wanted: Wanted) -> Audio:
+        """The sound of a file, as samples in another one."""
+        return await self.read(source, target, wanted, check=self.receiver.check_room)
+
 
 async def transcribe(
     source: Path,
@@ -79,7 +83,8 @@ async def transcribe(
     language = options.language
     with stations.receiver.scratch(".pcm") as target:
         wanted = Wanted(raw=raw, audio_track=options.audio_track)
-        audio = await laps.of("read", read_audio(source, target, wanted, stations))
+        audio = await laps.of("read", stations.samples(source, target, wanted))
+        stations.metrics.audio(audio.duration_s, _size(source))
         notify(Progress(0.0, audio.duration_s))
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
@@ -126,13 +131,6 @@ class Laps:
     def tell(self, metrics: Metrics) -> None:
         for stage, seconds in self._seconds.items():
             metrics.stage(stage, seconds)
-
-
-async def read_audio(source: Path, target: Path, wanted: Wanted, stations: Stations) -> Audio:
-    """The file's samples, on disk."""
-    audio = await stations.read(source, target, wanted, check=stations.receiver.check_room)
-    stations.metrics.audio(audio.duration_s, _size(source))
-    return audio
 
 
 def _size(file: Path) -> int:

@@ -50,6 +50,8 @@ def job(arguments: Namespace) -> Job:
     )
     style = CLASSIC.get(arguments.format)
     cues = style is not None and style.has_cues
+    if not (cues or layout.plain):
+        raise InvalidRequest("the layout of subtitles only shows in srt and vtt: see --format")
     options = Options(
         model=arguments.model,
         language=canonical_language(arguments.language) if arguments.language else None,

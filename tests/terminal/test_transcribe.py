@@ -124,10 +124,15 @@ def test_the_command_line_becomes_the_options_of_a_request() -> None:
 def test_subtitles_have_the_layout_asked_for_and_the_words_that_it_wants() -> None:
     words = "transcribe a.mkv --audio-track 2 --max-line-width 42 --max-line-count 2"
     more = "--max-words-per-line 7 --max-cue-seconds 7 --highlight-words --format"
-    asked = {name: job(parse([*f"{words} {more}".split(), name])) for name in ("vtt", "txt")}
-    assert asked["vtt"].layout == Layout(42, 2, 7, True, 7.0)
-    assert asked["vtt"].options == Options(words=True, audio_track=2)
-    assert asked["txt"].options == Options(audio_track=2)  # text shows no cues
+    asked = job(parse([*f"{words} {more}".split(), "vtt"]))
+    assert asked.layout == Layout(42, 2, 7, True, 7.0)
+    assert asked.options == Options(words=True, audio_track=2)
+
+
+@pytest.mark.parametrize("format", ["txt", "json", "tsv"])
+def test_a_layout_is_refused_where_it_would_not_show(format: str) -> None:
+    with pytest.raises(InvalidRequest, match="only shows in srt and vtt"):
+        job(parse(["transcribe", "a.mp3", "--max-line-width", "42", "--format", format]))
 
 
 def test_the_layout_is_that_of_the_text() -> None:
