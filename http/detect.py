@@ -38,9 +38,10 @@ def add_detect_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
             bytes_kept=bytes_listened_to(Fields.gather(request.args.items(multi=True), ())),
         ) as upload:
             fields = upload.fields
+            model = house.models.resolve(fields.read(known.MODEL))
             detected = await house.detect_language(
                 upload.path,
-                model=house.models.resolve(fields.read(known.MODEL)),
+                model=model,
                 raw=not fields.read(known.ENCODE),
                 audio_track=fields.read(known.AUDIO_TRACK),
             )
@@ -50,7 +51,10 @@ def add_detect_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
             "language_code": code,
             "confidence": round(detected.probability, 4),
         }
-        return with_warnings(jsonify(answer), tuple(remarks(fields, known.DETECT, format="json")))
+        notes = [*remarks(fields, known.DETECT, format="json")]
+        if model.endswith(".en"):
+            notes.append(f"{model} only knows English: it hears it in everything")
+        return with_warnings(jsonify(answer), notes)
 
 
 def bytes_listened_to(query: Fields) -> int | None:

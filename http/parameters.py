@@ -39,9 +39,9 @@ MODEL = text(
 LANGUAGE: Parameter[str | None] = Parameter(
     "language",
     "What is spoken: a code (de), a locale (de-DE) or an English name (german). "
-    "Not given: it is detected.",
+    "Not given, or auto: it is detected.",
     {"type": "string", "examples": ["de", "en-US", "german"]},
-    lambda name, code: canonical_language(code, param=name),
+    lambda name, code: None if code.lower() == "auto" else canonical_language(code, param=name),
     None,
 )
 HOTWORDS = text(

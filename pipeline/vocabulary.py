@@ -89,9 +89,11 @@ class Vocabulary:
         tokenizer = self.tokenizer
         if not self.multilingual:
             if decoding.language != "en" or decoding.task != "transcribe":
+                param = "task" if decoding.language == "en" else "language"
                 raise InvalidRequest(
-                    "This model only transcribes English; choose one without .en in its name",
-                    param="task" if decoding.language == "en" else "language",
+                    f"{param}: this model only transcribes English; choose one without .en in its"
+                    " name",
+                    param=param,
                 )
             start: tuple[int, ...] = (tokenizer.sot,)
         else:
@@ -104,7 +106,7 @@ class Vocabulary:
         token: int | None = self.tokenizer.special_tokens.get(f"<|{language}|>")
         if token is None:
             raise InvalidRequest(
-                f"This model does not know the language {language!r}", param="language"
+                f"language: this model does not know {language!r}", param="language"
             )
         return token
 

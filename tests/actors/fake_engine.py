@@ -93,7 +93,7 @@ class FakeEngine:
     def check(self, model: ModelFolder, decoding: Decoding) -> None:
         self.load(model)
         if decoding.language == UNKNOWN.language:
-            raise InvalidRequest("This model does not know the language 'xx'", param="language")
+            raise InvalidRequest("language: this model does not know 'xx'", param="language")
 
     def admit(self, model: ModelFolder, rows: Sequence[Row]) -> int:
         assert rows, "nobody joins"

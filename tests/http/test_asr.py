@@ -98,6 +98,7 @@ async def test_the_text_of_json_is_a_string_or_the_list_of_segments(
         ({"output": "txt", "encode": "false"}, Options(), True),
         ({"output": "txt", "task": "translate"}, Options(task="translate"), False),
         ({"output": "txt", "language": "de-DE"}, Options(language="de"), False),
+        ({"output": "txt", "language": "Auto"}, Options(), False),
         ({"output": "txt", "initial_prompt": "Ada"}, Options(prompt="Ada"), False),
         ({"output": "json", "word_timestamps": "True"}, Options(words=True), False),
         ({"output": "srt", "word_timestamps": "True"}, Options(), False),  # it shows none

@@ -86,6 +86,14 @@ async def test_junk_is_refused_in_plain_text(client: TestClientProtocol, house: 
     assert missing.status_code == 400
 
 
+async def test_a_model_that_only_knows_english_says_so(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    house.models.names = ("tiny.en",)
+    answer = await client.post("/detect-language", data=asr_form(), headers=HEADERS)
+    assert "tiny.en only knows English" in answer.headers["Asr-Warnings"]
+
+
 async def test_what_is_not_known_is_named_in_a_header(client: TestClientProtocol) -> None:
     path = "/detect-language?detector=x"
     answer = await client.post(path, data=asr_form(), headers=HEADERS)

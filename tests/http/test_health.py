@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import httpx
 import pytest
 import trio
 
-from tests.http.wire import FORM_TYPE, asr_form
+from tests.http.wire import FORM_TYPE, asr_form, until
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
@@ -83,12 +82,9 @@ async def test_the_queue_is_told_in_the_reference_services_words(
     }
 
 
-async def test_health_answers_within_100_ms_while_every_place_is_busy(
-    server: Server, house: FakeHouse
-) -> None:
+async def test_health_answers_while_every_place_is_busy(server: Server, house: FakeHouse) -> None:
     house.hold()
     headers = {"Content-Type": FORM_TYPE}
-    took_s = []
     async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as busy:
 
         async def work() -> None:
@@ -96,12 +92,11 @@ async def test_health_answers_within_100_ms_while_every_place_is_busy(
 
         for _ in range(20):
             busy.start_soon(work)
-        for _ in range(100):
-            started = time.perf_counter()
+        await until(lambda: house.running == 20)
+        with trio.fail_after(5):  # how soon, says bench/service.py
             assert (await client.get("/health")).status_code == 200
-            took_s.append(time.perf_counter() - started)
+        assert house.running == 20
         house.release()
-    assert sorted(took_s)[98] < 0.1
 
 
 async def test_metrics_begin_with_help_and_speak_openmetrics_when_asked(
