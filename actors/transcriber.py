@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
-from asr.actors.ahead import Ahead
+from asr.actors.ahead import LIVE_PATIENCE_S, PATIENCE_S, Ahead
 from asr.actors.ear import Ear, Notify
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
@@ -89,7 +89,7 @@ async def transcribe(
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
         async with stations.listener.find_speech(audio) as speech:
-            ahead = Ahead(audio, speech)
+            ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
             while windows := await laps.of("vad", ahead.windows()):
                 if language is None:  # that of the first speech, as in OpenAI's reference
                     first = await laps.of("decode", stations.gpu.detect(folder, windows[0]))

@@ -42,9 +42,9 @@ class FakeSpeech:
             yield Found(spans, start + 100, done=start == 900)
 
 
-async def starts(speech: FakeSpeech, **more: float) -> list[list[float]]:
+async def starts(speech: FakeSpeech, *, patience_s: float = 1.0) -> list[list[float]]:
     """When the windows start that are given out together."""
-    ahead = Ahead(AUDIO, cast("Speech", speech), **more)
+    ahead = Ahead(AUDIO, cast("Speech", speech), patience_s=patience_s)
     groups = []
     while windows := await ahead.windows():
         groups.append(windows)
