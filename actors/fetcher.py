@@ -139,7 +139,7 @@ class Fetcher:
             if headers.get(b"content-encoding", b"identity").lower() != b"identity":
                 raise _failed("its server compresses it, although it was asked not to")
             if int(headers.get(b"content-length", b"0")) > bytes_max:
-                raise _too_large(bytes_max)
+                raise TooLarge.file(bytes_max, param="url")
             await exchange.read(write, bytes_max)
         return None
 
@@ -208,7 +208,7 @@ class _Exchange:
         while isinstance(event := await self._event(), h11.Data):
             taken += len(event.data)
             if taken > bytes_max:
-                raise _too_large(bytes_max)
+                raise TooLarge.file(bytes_max, param="url")
             await write(bytes(event.data))
 
     async def _event(self) -> object:
@@ -236,8 +236,3 @@ def _far_side(place: Place) -> Iterator[None]:
 
 def _failed(why: str) -> InvalidRequest:
     return InvalidRequest(f"The url could not be fetched: {why}", param="url")
-
-
-def _too_large(bytes_max: int) -> TooLarge:
-    limit = f"Maximum content size limit is {bytes_max:,} bytes"
-    return TooLarge(f"File too large. {limit}", param="url", code="file_too_large")

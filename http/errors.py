@@ -121,12 +121,17 @@ async def answer_asr_error(error: AsrError) -> Response:
 async def answer_http_error(error: HTTPException) -> Response:
     """An error of the HTTP layer: no such path, wrong method, a body that never came."""
     status = HTTPStatus(error.code or 500)
-    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     message = f"{status.phrase} ({request.method} {request.path})"
-    response = envelope(status, message, type=kind)
+    response = envelope(status, message, type=type_of(status))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
+
+
+def type_of(status: int) -> str:
+    """Whose fault it is, in OpenAI's words."""
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return "server_error" if ours else "invalid_request_error"
 
 
 async def answer_bug(error: Exception) -> Response:

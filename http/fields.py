@@ -106,16 +106,14 @@ def text(name: str, help: str, *, example: str, repeats: bool = False) -> Parame
 
 def flag(name: str, help: str, *, default: D) -> Parameter[bool | D]:
     """A yes or a no, in any of the usual spellings."""
-    return Parameter(
-        name, help, described({"type": "boolean"}, default), lambda n, t: pick(n, t, FLAGS), default
-    )
+    return Parameter(name, help, {"type": "boolean"}, lambda n, t: pick(n, t, FLAGS), default)
 
 
 def choice(
     name: str, help: str, choices: Mapping[str, T], *, default: D, repeats: bool = False
 ) -> Parameter[T | D]:
     """One of the given words, in any case."""
-    schema = described({"type": "string", "enum": list(choices)}, default)
+    schema = {"type": "string", "enum": list(choices)}
     return Parameter(name, help, schema, lambda n, t: pick(n, t, choices), default, repeats)
 
 
@@ -144,11 +142,6 @@ def number(name: str, help: str, *, least: float, most: float) -> Parameter[floa
         return value
 
     return Parameter(name, help, {"type": "number", "minimum": least, "maximum": most}, parse, None)
-
-
-def described(schema: dict[str, Any], default: object) -> dict[str, Any]:
-    """A schema with its default, if that can be said in a word."""
-    return schema if default is None else {**schema, "default": default}
 
 
 def pick(name: str, text: str, choices: Mapping[str, T]) -> T:

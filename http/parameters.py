@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from asr.http.fields import Parameter, choice, count, described, flag, number, pick, text
+from asr.http.fields import Parameter, choice, count, flag, number, pick, text
 from asr.pipeline.formats import CLASSIC, OPENAI, Granularity
 from asr.pipeline.languages import canonical_language
 
@@ -88,7 +88,7 @@ ENCODE = flag(
 TASK: Parameter[Task] = Parameter(
     "task",
     "translate: the text is in English, whatever is spoken.",
-    described({"type": "string", "enum": list(TASKS)}, "transcribe"),
+    {"type": "string", "enum": list(TASKS)},
     lambda name, task: pick(name, task, TASKS),
     "transcribe",
 )

@@ -69,7 +69,7 @@ async def receive_upload(
         try:
             await store(request, form, Kept(spool, bytes_kept), settings=settings)
         except RequestEntityTooLarge:
-            raise too_large(receiver.max_bytes) from None
+            raise TooLarge.file(receiver.max_bytes, param="file") from None
         fields = Fields.gather(request.args.items(multi=True), form.finish())
         name = form.file_name
         url = fields.read(known.URL)
@@ -146,9 +146,3 @@ def declared_bytes(content_length: int | None, bytes_max: int) -> int | None:
     if content_length is None or content_length > bytes_max + FRAMING_BYTES_MAX:
         return content_length
     return min(content_length, bytes_max)
-
-
-def too_large(bytes_max: int) -> TooLarge:
-    """The error for a body past the limit, in the words that clients of /asr look for."""
-    limit = f"Maximum content size limit is {bytes_max:,} bytes"
-    return TooLarge(f"File too large. {limit}", param="file", code="file_too_large")

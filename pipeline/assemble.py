@@ -17,14 +17,8 @@ class Assembly:
     duration_s: float
     segments: list[Segment] = field(default_factory=list)
 
-    def add(self, hypotheses: Iterable[Hypothesis]) -> tuple[Segment, ...]:
-        """Take in what was heard next; the segments that it adds."""
-        added = self.preview(hypotheses)
-        self.segments += added
-        return added
-
     def preview(self, hypotheses: Iterable[Hypothesis]) -> tuple[Segment, ...]:
-        """The segments that these would add."""
+        """The segments that these would add; they are kept by adding them to ``segments``."""
         added = self.segments[-1:]
         for hypothesis in hypotheses:
             for piece in _shown(hypothesis, self.duration_s):

@@ -17,6 +17,8 @@ Anything else is a bug of ours. The message of every class here is written for t
 holds a path, a traceback or the words of a library.
 """
 
+from typing import Self
+
 
 class AsrError(Exception):
     """The root: an error whose message may be shown to a client."""
@@ -54,6 +56,12 @@ class UnknownModel(InvalidRequest):
 
 class TooLarge(InvalidRequest):
     """More bytes, parts or seconds than the operator allows."""
+
+    @classmethod
+    def file(cls, bytes_max: int, *, param: str) -> Self:
+        """The error for a file past the limit, in the words that clients of /asr look for."""
+        limit = f"Maximum content size limit is {bytes_max:,} bytes"
+        return cls(f"File too large. {limit}", param=param, code="file_too_large")
 
 
 class Busy(AsrError):

@@ -75,7 +75,7 @@ def schema_of(parameter: Parameter[Any]) -> dict[str, Any]:
 
     Without the default: pages and programs send that, and what is sent tells of the dialect.
     """
-    schema = {key: value for key, value in parameter.schema.items() if key != "default"}
+    schema = dict(parameter.schema)
     return {"type": "array", "items": schema} if parameter.repeats else schema
 
 
@@ -90,8 +90,8 @@ def bounds(parameter: Parameter[Any]) -> Iterator[str]:
 
 def hints(parameter: Parameter[Any]) -> Iterator[str]:
     """What it is if it is not sent, and how it may be sent."""
-    if "default" in parameter.schema:
-        yield f"Default: {code(parameter.schema['default'])}."
+    if parameter.default is not None:
+        yield f"Default: {code(parameter.default)}."
     if parameter.repeats:  # the second one is how OpenAI's SDKs send it
         yield f"Several may be sent, also as {code(parameter.name + '[]')}."
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error
+from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error, type_of
 from asr.http.reference.examples import errors, example
 from asr.http.reference.kinds import ref
 from asr.pipeline.errors import Busy
@@ -160,8 +160,7 @@ def in_voice(rows: list[Told], voice: Voice) -> dict[str, Any]:
 
 def no_row(status: int, message: str, *headers: str, code: str | None = None) -> tuple[Told]:
     """An error that is not in the table: of the HTTP layer, of the keys, or a bug."""
-    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
-    words = {"message": message, "type": kind, "param": None, "code": code}
+    words = {"message": message, "type": type_of(status), "param": None, "code": code}
     return (Told(status, words, headers),)
 
 

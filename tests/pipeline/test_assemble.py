@@ -27,14 +27,21 @@ def shown(start_s: float, end_s: float, text: str, *, window_start_s: float) -> 
 
 
 def segments_of(*hypotheses: Hypothesis, duration_s: float = 60.0) -> tuple[Segment, ...]:
-    return Assembly(duration_s).add(hypotheses)
+    return Assembly(duration_s).preview(hypotheses)
+
+
+def add(assembly: Assembly, hypothesis: Hypothesis) -> tuple[Segment, ...]:
+    """Keep what a hypothesis adds, as whoever listens does."""
+    added = assembly.preview([hypothesis])
+    assembly.segments += added
+    return added
 
 
 def test_hypotheses_become_segments_as_they_come() -> None:
     assembly = Assembly(60)
-    earlier = assembly.add([heard(0, 20, piece(1, 2, " one"), piece(2, 5, " two"))])
-    nothing = assembly.add([heard(5, 20)])
-    later = assembly.add([heard(20, 30, piece(20, 22, " three"))])
+    earlier = add(assembly, heard(0, 20, piece(1, 2, " one"), piece(2, 5, " two")))
+    nothing = add(assembly, heard(5, 20))
+    later = add(assembly, heard(20, 30, piece(20, 22, " three")))
     assert earlier == (
         shown(1, 2, " one", window_start_s=0),
         shown(2, 5, " two", window_start_s=0),
@@ -46,8 +53,8 @@ def test_hypotheses_become_segments_as_they_come() -> None:
 
 def test_what_comes_later_does_not_run_back_behind_what_came_before() -> None:
     assembly = Assembly(60)
-    assembly.add([heard(0, 30, piece(10, 20, " one"))])
-    assert assembly.add([heard(0, 30, piece(5, 15, " two"))]) == (
+    add(assembly, heard(0, 30, piece(10, 20, " one")))
+    assert add(assembly, heard(0, 30, piece(5, 15, " two"))) == (
         shown(10, 20, " two", window_start_s=0),
     )
 

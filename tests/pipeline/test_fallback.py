@@ -199,7 +199,7 @@ def ours(script: Script) -> Outcome:
             *(frames(each.window_start_s), frames(each.start_s), frames(each.end_s), each.text),
             (each.temperature, each.avg_logprob, each.compression_ratio),
         )
-        for each in Assembly(audio.duration_s).add(heard)
+        for each in Assembly(audio.duration_s).preview(heard)
     ]
     return Outcome(tried, shown)
 

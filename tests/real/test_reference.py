@@ -131,7 +131,7 @@ async def hear_coldly(
     window = sounds.whole(open_samples(files[case.sound]))
     decoding = Decoding("en", temperatures=(0.0,))
     heard = await house.stations.gpu.decode(model, (window,), decoding)
-    segments = Assembly(window.duration_s).add(heard)
+    segments = Assembly(window.duration_s).preview(heard)
     return Transcript("en", "transcribe", window.duration_s, segments)
 
 
