@@ -10,6 +10,8 @@
      x Poisoned             the engine crashed twice over this very audio; not worth sending again
      x NotEnoughMemory      the machine cannot hold what this request needs, even by itself
      x ModelUnavailable     a known model whose weights cannot be had at the moment
+     x SpeakersUnavailable  nobody here can tell speakers apart at the moment
+     x AlignmentUnavailable no network here can tell when words of that language are spoken
      x StorageFull          the spool disk has no room left
      x DeadlineExceeded     the request's time was up
 
@@ -97,6 +99,14 @@ class NotEnoughMemory(AsrError):
 
 class ModelUnavailable(AsrError):
     """A known model whose weights cannot be had: offline, hub down, or a damaged file."""
+
+
+class SpeakersUnavailable(AsrError):
+    """The networks that tell speakers apart cannot be had: the message says why."""
+
+
+class AlignmentUnavailable(AsrError):
+    """The network that finds the words of a language cannot be had: the message says why."""
 
 
 class StorageFull(AsrError):

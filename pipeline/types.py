@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from asr.pipeline.audio import Audio
+    from asr.pipeline.speakers import Diarization
 
 Task = Literal["transcribe", "translate"]
 
@@ -145,13 +146,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The answer to a request. ``warnings`` says what was asked for and not done, and why."""
+    """The answer to a request. ``warnings`` says what was asked for and not done, and why.
+
+    ``diarization`` is there if speakers were asked for, and could be told apart.
+    """
 
     language: str
     task: Task
     duration_s: float
     segments: tuple[Segment, ...]
     warnings: tuple[str, ...] = ()
+    diarization: Diarization | None = None
 
     @property
     def text(self) -> str:
@@ -171,7 +176,8 @@ class Options:
     """What a client asked for, already checked. ``model`` None means the operator's default.
 
     ``audio_track`` counts the tracks of a film from 1; None takes the first that is marked as the
-    default one, else the first.
+    default one, else the first. ``resegment`` ends segments where the speaker changes; None leaves
+    that to the operator.
     """
 
     model: str | None = None
@@ -186,6 +192,7 @@ class Options:
     min_speakers: int | None = None
     max_speakers: int | None = None
     embeddings: bool = False
+    resegment: bool | None = None
     known_speakers: tuple[KnownSpeaker, ...] = ()
     logprobs: bool = False
     audio_track: int | None = None
