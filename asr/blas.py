@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ def preload_blas() -> str:
     # RTLD_NOLOAD opens only what is in memory already: then an earlier call was in time.
     if "mlx.core" in sys.modules and not _load(library, os.RTLD_NOLOAD):
         return f"{REFERENCE}: MLX was imported before OpenBLAS"
+    _bind_torch()
     loaded = _load_beside_fortran(library)
     return _describe(loaded) if loaded else f"{REFERENCE}: OpenBLAS does not load here"
 
@@ -37,6 +39,21 @@ def _files(package: str, pattern: str) -> Iterator[Path]:
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         yield from Path(folder).glob(pattern)
+
+
+def _bind_torch() -> None:
+    """Have torch find its own linear algebra, while OpenBLAS is not there yet.
+
+    That is MKL, inside ``libtorch_cpu.so``. Some names are the same (``sgemm_`` and
+    ``cblas_sgemm_batch``), and a library finds the global ones first: loaded later, torch would
+    compute part of it with OpenBLAS, on as many threads as there are cores whatever it was told,
+    and in turns with MLX. It takes half a second, which the import of torch saves later on.
+    """
+    for library in _files("torch", "lib/libtorch_cpu.so"):
+        with suppress(
+            OSError
+        ):  # what it needs is found by ``import torch`` only: it says so itself
+            ctypes.CDLL(str(library), mode=os.RTLD_LOCAL | os.RTLD_NOW)
 
 
 def _load(library: Path, flags: int = 0) -> ctypes.CDLL | None:

@@ -1,8 +1,11 @@
 """The fast BLAS is there on a bare Linux machine, and we do not claim it where it is not used."""
 
+import os
 import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +16,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(program: str) -> list[str]:
+def run(program: str, **environment: str) -> list[str]:
     """What a fresh process prints: a library that was loaded once stays."""
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     return done.stdout.decode().splitlines()
 
 
@@ -31,6 +39,27 @@ def test_openblas_loads_before_mlx_and_is_what_every_library_finds_first() -> No
     )
     assert first.startswith("OpenBLAS 0.3.")
     assert (again, found) == (first, "True")
+
+
+def test_torch_keeps_to_its_own(tmp_path: Path) -> None:
+    """As the loader tells it: "binding file A.so [0] to B.so [0]: normal symbol `sgemm_'"."""
+    run(
+        "from asr.blas import preload_blas; preload_blas(); import mlx.core",
+        LD_DEBUG="bindings",
+        LD_DEBUG_OUTPUT=str(tmp_path / "told"),
+    )
+    told = "".join(file.read_text(errors="replace") for file in tmp_path.iterdir())
+    line = re.compile(
+        r"/(libtorch_cpu|libmlx)\.so \[0\] to \S*/(\w+)\S* \[0\]: normal symbol "
+        r"`(sgemm_|dgemm_|sdot_|cblas_sgemm|cblas_sgemm_batch)'"
+    )
+    assert sorted(set(line.findall(told))) == [
+        ("libmlx", "libopenblasp", "cblas_sgemm"),
+        ("libtorch_cpu", "libtorch_cpu", "cblas_sgemm_batch"),
+        ("libtorch_cpu", "libtorch_cpu", "dgemm_"),
+        ("libtorch_cpu", "libtorch_cpu", "sdot_"),
+        ("libtorch_cpu", "libtorch_cpu", "sgemm_"),
+    ]
 
 
 def test_after_mlx_was_imported_it_says_that_the_slow_one_is_used() -> None:
