@@ -194,4 +194,5 @@ def _in_order(segments: Iterable[Segment]) -> Iterator[Segment]:
     start_s = end_s = 0.0
     for segment in segments:
         start_s, end_s = max(start_s, segment.start_s), max(end_s, segment.end_s)
-        yield replace(segment, start_s=start_s, end_s=end_s)
+        kept = (start_s, end_s) == (segment.start_s, segment.end_s)
+        yield segment if kept else replace(segment, start_s=start_s, end_s=end_s)

@@ -46,7 +46,7 @@ def cut(segment: Segment, parts: Sequence[Part]) -> Iterator[Segment]:
             end_s=part.end_s,
             text=segment.text[first:last],
             tokens=tokens[at],
-            words=tuple(replace(word, speaker=word.speaker and part.speaker) for word in words[at]),
+            words=tuple(_said_by(word, part.speaker) for word in words[at]),
             speaker=part.speaker,
             said=said[at],
         )

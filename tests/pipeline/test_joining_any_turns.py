@@ -37,8 +37,8 @@ def words(draw: st.DrawFn, start_s: float, end_s: float) -> Word:
     text = draw(TEXTS)
     if draw(st.integers(0, 4)) == 0:
         return Word(text)
-    times = sorted(min(max(draw(SIXTEENTHS), start_s), end_s) for _ in range(2))
-    return Word(text, *times, 0.5)
+    one_s, other_s = (min(max(draw(SIXTEENTHS), start_s), end_s) for _ in range(2))
+    return Word(text, min(one_s, other_s), max(one_s, other_s), 0.5)
 
 
 @st.composite
