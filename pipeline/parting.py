@@ -63,6 +63,11 @@ def find_words(text: str, words: Iterable[Word]) -> Iterator[int | None]:
         yield first if first >= 0 else None
 
 
+def _said_by(word: Word, speaker: str | None) -> Word:
+    """The word, as this speaker's if it has one. Nearly all are: those are left as they are."""
+    return word if word.speaker in (None, speaker) else replace(word, speaker=speaker)
+
+
 def _share(items: Sequence[T], places: Iterable[int], firsts: Sequence[int]) -> list[tuple[T, ...]]:
     """The items of each part, given the character at which each begins."""
     shares: list[list[T]] = [[] for _ in firsts]
