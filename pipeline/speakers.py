@@ -6,14 +6,13 @@ vector: what a network makes of somebody's speech, alike for the same person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003: settings are made of these annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asr.pipeline.setting import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asr.pipeline.audio import Audio
     from asr.pipeline.types import Segment
 
