@@ -6,7 +6,7 @@ vector: what a network makes of somebody's speech, alike for the same person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003: settings are made of these annotations
+from collections.abc import Mapping  # noqa: TC003 (settings.py reads the hints)
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,11 @@ class Align:
 class SpeakerSettings:
     """How words get their times and their speakers. None leaves a model's own value."""
 
-    align_device: str | None = setting("ALIGN_DEVICE", None, "device of the word aligner")
+    align_device: str = setting(
+        "ALIGN_DEVICE",
+        "auto",
+        "device of the word aligner: as DEVICE, or off: times are those of Whisper's attention",
+    )
     clustering_threshold: float | None = setting(
         "DIARIZE_CLUSTERING_THRESHOLD", None, "lower tells more voices apart, higher merges them"
     )
