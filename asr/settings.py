@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from asr.actors.fetcher import UrlSettings
 from asr.actors.settings import HouseSettings
 from asr.http.settings import HttpSettings
+from asr.pipeline.diarize.parameters import parameters
 from asr.pipeline.engine import EngineSettings
 from asr.pipeline.models import ModelSettings
 from asr.pipeline.speakers import SpeakerSettings
@@ -44,6 +45,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "ASR_UPLOADS_MAX_MB": Range(least=1),
         "ASR_URL_TIMEOUT_S": Range(least=1),
         "BATCH_SIZE": Range(least=1),
+        "DIARIZE_CLUSTERING_THRESHOLD": Range(most=2),
         "GPU_CONCURRENCY": Range(least=1),
         "MAX_FILE_SIZE_MB": Range(least=1),
         "PORT": Range(most=65535),
@@ -94,6 +96,11 @@ class Settings:
         problems += [_unknown(name, "the environment") for name in sorted(ours - names())]
         given = _given(file) | _given(environ)
         built = {room: _build(kind, given, problems) for room, kind in rooms()}
+        if not problems:
+            try:
+                parameters(built["speakers"])
+            except ValueError as error:
+                problems += str(error).splitlines()
         if problems:
             raise SettingsError(tuple(problems))
         return cls(**built)

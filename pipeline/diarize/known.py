@@ -1,0 +1,39 @@
+"""Whose voices are known by name: each to the one who sounds most alike, if alike enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from asr.pipeline.diarize.listening import Heard
+    from asr.pipeline.diarize.people import People
+
+# The least cosine of two voices that are called by one name.
+ALIKE_MIN = 0.5
+
+
+def loudest(heard: Heard, people: People) -> NDArray[np.float64] | None:
+    """The voice of who is heard most, if anybody is."""
+    if not len(people.voices):
+        return None
+    who = people.names[heard.chunks, heard.speakers]
+    voice: NDArray[np.float64] = people.voices[np.bincount(who, heard.clean).argmax()]
+    return voice
+
+
+def match(voices: NDArray[np.float64], known: Mapping[str, NDArray[np.float64]]) -> dict[int, str]:
+    """The rows of ``voices`` that are known, with their names; each name is given once."""
+    if not known or not len(voices):
+        return {}
+    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+    names = tuple(known)
+    alike = voices @ np.stack([known[name] for name in names]).T  # (people, names)
+    pairs = zip(*linear_sum_assignment(alike, maximize=True), strict=True)
+    return {int(who): names[name] for who, name in pairs if alike[who, name] >= ALIKE_MIN}
