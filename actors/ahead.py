@@ -9,9 +9,9 @@ import trio
 from asr.pipeline.windows import Packer
 
 if TYPE_CHECKING:
-    from asr.actors.listener import Found, Speech
+    from asr.actors.listener import Speech
     from asr.pipeline.audio import Audio
-    from asr.pipeline.types import Window
+    from asr.pipeline.types import Found, Window
 
 # Windows that are decoded together cost less than one by one: five minutes on two cores took 27 s
 # with all of them together, 34 s with the first ones early. So the search is waited for, unless it

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from asr.actors.supervisor import Hopeless, Startable, supervise
+from asr.actors.supervisor import Hopeless, Restarts, Startable, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +51,15 @@ async def keep(
     nursery: trio.Nursery,
     health: Health,
     metrics: Metrics,
+    vital: bool = True,
 ) -> None:
-    """Start an actor under supervision; ``refuse`` tells those who wait that it will not come."""
-    await nursery.start(partial(_keep, name, run, refuse, health=health, metrics=metrics))
+    """Start an actor under supervision; ``refuse`` tells those who wait that it will not come.
+
+    One that is not vital is started again however often it crashes: the house goes on without it.
+    """
+    restarts = Restarts() if vital else Restarts(most=None)
+    run = partial(supervise, name, run, restarts=restarts, on_restart=metrics.restarted)
+    await nursery.start(partial(_keep, name, run, refuse, health=health))
 
 
 async def _keep(
@@ -62,12 +68,11 @@ async def _keep(
     refuse: Callable[[], None],
     *,
     health: Health,
-    metrics: Metrics,
     task_status: trio.TaskStatus[None],
 ) -> None:
-    """Run an actor again and again, and say so when that is hopeless; nobody waits on then."""
+    """Run what is supervised, and say so when that is hopeless; nobody waits on then."""
     try:
-        await supervise(name, run, on_restart=metrics.restarted, task_status=task_status)
+        await run(task_status=task_status)
     except Hopeless:
         log.exception("%s is down for good", name)
         health.fail(f"the {name} actor is down for good")

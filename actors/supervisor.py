@@ -21,9 +21,12 @@ class Startable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """How many crashes are an accident: ``most`` in any ``within_s``; one more is hopeless."""
+    """How many crashes are an accident: ``most`` in any ``within_s``; one more is hopeless.
 
-    most: int = 3
+    ``most`` None bears any number.
+    """
+
+    most: int | None = 3
     within_s: float = 300.0  # a model takes up to a minute to load, and crashes again after that
     pause_s: float = 1.0  # lets the system take back what the crash left behind
 
@@ -85,8 +88,12 @@ async def supervise(
             crashes = [at_s for at_s in crashes if now_s - at_s <= restarts.within_s] + [now_s]
             if isinstance(error, Explained):
                 del crashes[-error.crashes :]
-            if len(crashes) > restarts.most:
+            if restarts.most is None:
+                log.exception("%s crashed; it is started again each time", name)
+            elif len(crashes) > restarts.most:
                 raise Hopeless(name) from error
-            log.exception("%s crashed; %d of %d crashes count", name, len(crashes), restarts.most)
+            else:
+                count = len(crashes)
+                log.exception("%s crashed; %d of %d crashes count", name, count, restarts.most)
         on_restart(name)
         await trio.sleep(restarts.pause_s)

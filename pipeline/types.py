@@ -30,6 +30,15 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Where somebody speaks, as far as that is news; ``until_s`` has been heard, or all of it."""
+
+    spans: tuple[Span, ...]
+    until_s: float
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """At most 30 s of audio: what the model sees at once. Samples stay on disk until it does."""
 

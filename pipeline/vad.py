@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
-from asr.pipeline.types import Span
+from asr.pipeline.types import Found, Span
 from asr.pipeline.voice import Voice
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SpeechFinder:
         if self._network is None:
             self._network = _load_network(self._step_s, self._threads, self._device)
 
-    def scan(self, audio: Audio) -> Scan:
+    def begin(self, audio: Audio, /) -> Scan:
         """An audio to be searched; nothing is computed yet but the load, if that is still due."""
         self.load()
         return Scan(self._network, audio)
@@ -78,25 +78,19 @@ class Scan:
     def done(self) -> bool:
         return self._seen == self._windows
 
-    @property
-    def done_s(self) -> float:
-        """Seconds of the audio that need no more work."""
-        return self._audio.duration_s if self.done else self._seen * self._step / SAMPLE_RATE
-
-    def advance(self) -> tuple[Span, ...]:
+    def advance(self) -> Found:
         """One batch more; where somebody speaks, as far as that has ended in it.
 
-        All batches' spans are in order of time, and none is longer than 30 s. Nothing once it is
-        done.
+        All batches' spans are in order of time, and none is longer than 30 s.
         """
         count = min(self._network.batch_size, self._windows - self._seen)
-        if count <= 0:
-            return ()
         voices = self._network.infer(self._batch(count))  # (windows, frames, voices)
         self._scores.add(voices.max(axis=-1))
         self._seen += count
         end_s = self._audio.duration_s
-        return tuple(Span(max(0.0, s.start_s), min(s.end_s, end_s)) for s in self._ended())
+        until_s = end_s if self.done else self._seen * self._step / SAMPLE_RATE
+        spans = tuple(Span(max(0.0, s.start_s), min(s.end_s, end_s)) for s in self._ended())
+        return Found(spans, until_s, self.done)
 
     def _ended(self) -> Iterator[Span]:
         """The speech that has ended."""

@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.engine import ModelFolder, Row, SoFar
-from asr.pipeline.types import Decoding, Hypothesis, Piece, Span, Window
+from asr.pipeline.types import Decoding, Found, Hypothesis, Piece, Span, Window
 from tests.fakes import FakeThread, Gate
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class FakeDecoder(Gate):
     seconds: dict[str, float] = field(default_factory=dict)
     asked: list[tuple[str, bool]] = field(default_factory=list)  # the source, and whether it is raw
     wanted: list[Wanted] = field(default_factory=list)
+    faults: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -102,6 +103,8 @@ class FakeDecoder(Gate):
         self.wanted.append(wanted)
         await self._free.wait()
         check()
+        if source.name in self.faults:
+            raise self.faults[source.name]
         target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
         seconds = self.seconds.get(source.name, 60.0)
         return Audio(target, round(seconds * SAMPLE_RATE))
@@ -120,7 +123,7 @@ class FakeFinder:
         if self.faults:
             raise self.faults.pop(0)
 
-    def scan(self, audio: Audio, /) -> FakeScan:
+    def begin(self, audio: Audio, /) -> FakeScan:
         return FakeScan(self, audio)
 
 
@@ -129,15 +132,18 @@ class FakeScan:
     finder: FakeFinder
     audio: Audio
     done_s: float = 0.0
-    done: bool = False
 
-    def advance(self) -> tuple[Span, ...]:
+    @property
+    def done(self) -> bool:
+        return self.done_s == self.audio.duration_s
+
+    def advance(self) -> Found:
         before_s, total_s = self.done_s, self.audio.duration_s
         self.done_s = min(total_s, before_s + self.finder.block_s)
-        self.done = self.done_s == total_s
         self.finder.heard_s += self.done_s - before_s
         spans = self.finder.table.get(total_s, (Span(0.0, total_s),))
-        return tuple(span for span in spans if before_s < span.end_s <= self.done_s)
+        heard = tuple(span for span in spans if before_s < span.end_s <= self.done_s)
+        return Found(heard, self.done_s, self.done)
 
 
 class FakeThreads:

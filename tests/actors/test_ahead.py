@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from trio.testing import MockClock
 
 from asr.actors.ahead import Ahead
-from asr.actors.listener import Found, Speech
 from asr.pipeline.audio import Audio
-from asr.pipeline.types import Span, Window
+from asr.pipeline.types import Found, Span, Window
 from tests.fakes import pass_time
+
+if TYPE_CHECKING:
+    from asr.actors.listener import Speech
 
 TOTAL_S = 1000.0
 AUDIO = Audio(Path("never-read.raw"), round(TOTAL_S * 16_000))

@@ -45,7 +45,7 @@ def silence(path: Path, *, samples: int) -> Audio:
 def scanned(scan: Scan) -> tuple[Span, ...]:
     spans: list[Span] = []
     while not scan.done:
-        spans += scan.advance()
+        spans += scan.advance().spans
     return tuple(spans)
 
 
@@ -74,7 +74,7 @@ def test_batch_by_batch_is_the_same_as_whispermlx_on_the_whole(
     finder: SpeechFinder, austen: Audio, seconds: float
 ) -> None:
     part = Audio(austen.path, round(seconds * 16_000))
-    ours = boundaries(scanned(finder.scan(part)))
+    ours = boundaries(scanned(finder.begin(part)))
     assert ours == pytest.approx(whispermlx_spans(part), abs=1e-5)
 
 
@@ -82,46 +82,45 @@ def test_a_step_of_half_a_second_moves_no_boundary_by_a_tenth(
     finder: SpeechFinder, austen: Audio
 ) -> None:
     part = Audio(austen.path, 20 * 16_000)
-    coarse = boundaries(scanned(finder.scan(part)))
-    fine = boundaries(scanned(SpeechFinder(step_s=0.5).scan(part)))
+    coarse = boundaries(scanned(finder.begin(part)))
+    fine = boundaries(scanned(SpeechFinder(step_s=0.5).begin(part)))
     assert coarse == pytest.approx(fine, abs=0.1)
 
 
 def test_speech_is_found_between_the_pauses(finder: SpeechFinder, austen: Audio) -> None:
-    last = scanned(finder.scan(austen))[-1]
+    last = scanned(finder.begin(austen))[-1]
     assert (last.start_s, last.end_s) == pytest.approx((39.5, 42.6), abs=0.3)
 
 
 def test_a_scan_tells_how_far_it_is(finder: SpeechFinder, austen: Audio) -> None:
-    scan = finder.scan(austen)
-    told = [scan.done_s]
+    scan = finder.begin(austen)
+    told = []
     while not scan.done:
-        scan.advance()
-        told.append(scan.done_s)
-    scan.advance()  # nothing is left to do
-    assert [*told, scan.done_s] == [0.0, 8.0, 16.0, 24.0, 32.0, 44.0, 44.0]
+        found = scan.advance()
+        told.append((found.until_s, found.done))
+    assert told == [(8.0, False), (16.0, False), (24.0, False), (32.0, False), (44.0, True)]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 160_001])
 def test_there_is_no_speech_in_silence(finder: SpeechFinder, tmp_path: Path, samples: int) -> None:
-    assert scanned(finder.scan(silence(tmp_path / "silence.raw", samples=samples))) == ()
+    assert scanned(finder.begin(silence(tmp_path / "silence.raw", samples=samples))) == ()
 
 
 def test_two_audios_may_be_scanned_in_turn(finder: SpeechFinder, austen: Audio) -> None:
     part = Audio(austen.path, 12 * 16_000)
-    one, other = finder.scan(austen), finder.scan(part)
+    one, other = finder.begin(austen), finder.begin(part)
     spans: list[Span] = []
     while not other.done:
         one.advance()
-        spans += other.advance()
-    assert tuple(spans) == scanned(finder.scan(part))
+        spans += other.advance().spans
+    assert tuple(spans) == scanned(finder.begin(part))
 
 
 def test_speech_is_told_long_before_the_end(finder: SpeechFinder, austen: Audio) -> None:
-    scan = finder.scan(austen)
+    scan = finder.begin(austen)
     told = [scan.advance() for _ in range(3)]
     assert not scan.done
-    first, *_ = (span for spans in told for span in spans)
+    first, *_ = (span for found in told for span in found.spans)
     assert first.end_s < 24
 
 

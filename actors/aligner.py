@@ -1,0 +1,38 @@
+"""The aligner: the worker that tells when words are spoken."""
+
+from pathlib import Path
+
+from asr.actors.worker import Worker
+from asr.pipeline.audio import Audio
+from asr.pipeline.errors import AlignmentUnavailable
+from asr.pipeline.speakers import Align
+from asr.pipeline.types import Segment
+
+NO_AUDIO = Audio(Path(), 0)
+
+
+class Aligner(Worker[Align, tuple[Segment, ...]]):
+    """Where to reach the aligner."""
+
+    async def check(self, language: str) -> None:
+        """Return if words of that language can be placed.
+
+        Raises AlignmentUnavailable or EngineRestarted.
+        """
+        await self.align(Align(NO_AUDIO, (), language))
+
+    async def align(self, question: Align) -> tuple[Segment, ...]:
+        """The segments, each with its words and when they are spoken.
+
+        Leaving early is how a caller says never mind. Raises AlignmentUnavailable, EngineRestarted
+        or NotEnoughMemory.
+        """
+        # A step has a segment at least, or is on the way to one.
+        steps_max = 2 * len(question.segments) + 16
+        aligned: list[Segment] = []
+        async with self.ask(question, answers_max=steps_max) as steps:
+            async for segments in steps:
+                aligned += segments
+        if len(aligned) != len(question.segments):
+            raise AlignmentUnavailable("the aligner lost segments")
+        return tuple(aligned)

@@ -1,0 +1,29 @@
+"""The diarizer: the worker that tells who speaks when."""
+
+from collections.abc import Callable
+from math import ceil
+
+from asr.actors.worker import Worker
+from asr.pipeline.errors import SpeakersUnavailable
+from asr.pipeline.speakers import Diarization, Diarize, Diarized
+
+
+class Diarizer(Worker[Diarize, Diarized]):
+    """Where to reach the diarizer."""
+
+    async def diarize(self, question: Diarize, *, progress: Callable[[float], None]) -> Diarization:
+        """Who speaks when; ``progress`` is told the share that is done, from 0 to 1.
+
+        Leaving early is how a caller says never mind. Raises EngineRestarted, SpeakersUnavailable
+        or NotEnoughMemory.
+        """
+        # A step is at least a second, and the audio is gone through twice: for turns, for voices.
+        steps_max = 2 * ceil(question.audio.duration_s) + len(question.known) + 16
+        diarization: Diarization | None = None
+        async with self.ask(question, answers_max=steps_max) as steps:
+            async for step in steps:
+                progress(step.done)
+                diarization = step.result
+        if diarization is None:
+            raise SpeakersUnavailable("the diarizer came to no result")
+        return diarization
