@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from asr.actors.house import House, Machine
+    from asr.actors.tools import Tools
     from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
@@ -126,20 +127,36 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
     from asr.pipeline.device import leave_thread
-    from asr.pipeline.vad import SpeechFinder
 
     log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
     runs_on = machine(settings.engine)
     return open_house(
         settings.house,
         engine=partial(load_engine, settings.engine),
-        finder=partial(SpeechFinder, device=runs_on.device),
+        tools=tools(settings, runs_on.device),
+        speakers=settings.speakers,
         models=model_store(settings),
         metrics=Metrics(),
         machine=runs_on,
         spool=settings.models.cache_dir / "spool",
         fetcher=Fetcher(settings.urls),
         leave_thread=leave_thread,
+    )
+
+
+def tools(settings: "Settings", device: str) -> "Tools":
+    """The networks beside Whisper's, as far as they are wanted, and there are any."""
+    from asr.actors.tools import Tools
+    from asr.pipeline.diarize.diarizer import SpeakerDiarizer
+    from asr.pipeline.diarize.sources import find_source
+    from asr.pipeline.vad import SpeechFinder
+
+    models, speakers = settings.models, settings.speakers
+    source = find_source(models)
+    log.info("speakers are told apart by %s", source.name if source else "nothing: not installed")
+    return Tools(
+        finder=partial(SpeechFinder, device=device),
+        diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
     )
 
 

@@ -31,6 +31,7 @@ class Ear:
     def __init__(self, audio: Audio, notify: Notify) -> None:
         self.heard = Assembly(audio.duration_s)
         self._done_s = 0.0
+        self._diarized = 1.0  # the share of it; all, unless somebody is at it
         self._told: tuple[Segment, ...] = ()  # of the window that is not answered yet
         self._notify = notify
 
@@ -47,8 +48,8 @@ class Ear:
             self._told = so_far
             self._tell(news)
 
-    def hear(self, answer: Heard) -> None:
-        """Take in a window that is answered: its first hypothesis is of all of it."""
+    def hear(self, answer: Heard) -> tuple[Segment, ...]:
+        """Take in a window that is answered, its first hypothesis is of all of it: its segments."""
         self._done_s = answer[0].window.end_s
         segments = self.heard.preview(answer)
         if not _begins_with(segments, self._told):
@@ -58,6 +59,12 @@ class Ear:
         self.heard.segments += segments
         news, self._told = segments[len(self._told) :], ()
         self._tell(news)
+        return segments
+
+    def diarized(self, share: float) -> None:
+        """So much of the audio is known by who speaks: no more is done than that."""
+        self._diarized = share
+        self._tell(())
 
     def end(self) -> None:
         """Nothing more is spoken."""
@@ -65,7 +72,8 @@ class Ear:
         self._tell(())
 
     def _tell(self, news: tuple[Segment, ...]) -> None:
-        self._notify(Progress(self._done_s, self.heard.duration_s, news))
+        total_s = self.heard.duration_s
+        self._notify(Progress(min(self._done_s, self._diarized * total_s), total_s, news))
 
 
 def _begins_with(segments: tuple[Segment, ...], told: tuple[Segment, ...]) -> bool:

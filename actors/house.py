@@ -9,26 +9,29 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.aligner import Aligner
 from asr.actors.desk import run_gpu
 from asr.actors.detector import detect_language
+from asr.actors.diarizer import Diarizer
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gpu import Gpu, open_gpu
-from asr.actors.keeper import Health, keep, refuse_mail
+from asr.actors.keeper import Health, keep
 from asr.actors.librarian import Librarian, run_librarian
-from asr.actors.listener import Finder, Listener, ListenerMessage, run_listener
+from asr.actors.listener import Listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.settings import MEGABYTE, HouseSettings
-from asr.actors.sweeper import run_sweeper
+from asr.actors.sweeper import Owner, run_sweeper
 from asr.actors.thread import InThread, open_thread
+from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, transcribe
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
-from asr.pipeline.errors import DeadlineExceeded, EngineRestarted
+from asr.pipeline.errors import AsrError, DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from asr.actors.fetcher import Fetcher
     from asr.actors.metrics import Metrics
     from asr.pipeline.models import ModelStore
+    from asr.pipeline.speakers import SpeakerSettings
     from asr.pipeline.types import Detected, Options, Progress, Transcript
 
 # Languages that are told at once; who comes later waits a moment, as many as uploads there may be.
@@ -88,8 +92,8 @@ class House:
 
     @property
     def diarizes(self) -> bool:
-        """Whether speakers can be told apart; as yet nobody here can."""
-        return False
+        """Whether speakers can be told apart here."""
+        return self.stations.diarizer is not None
 
     def queue_stats(self) -> QueueStats:
         return self.queue.stats()
@@ -110,7 +114,7 @@ class House:
         self.queue.refuse_if_full()
 
     async def preload(self, name: str) -> None:
-        """Have a model in memory; then, without waiting for it, what finds speech.
+        """Have a model in memory; then, without waiting for it, what finds speech and speakers.
 
         Raises ModelUnavailable.
         """
@@ -119,8 +123,12 @@ class House:
         self.nursery.start_soon(self._warm)
 
     async def _warm(self) -> None:
-        with suppress(EngineRestarted):  # its supervisor knows; the first request loads it then
-            await self.stations.listener.warm()
+        listener, diarizer = self.stations.listener, self.stations.diarizer
+        with suppress(AsrError):  # a crash was logged; the first request loads it then
+            await listener.warm()
+        with suppress(AsrError):
+            if diarizer is not None:
+                await diarizer.warm()
 
     async def transcribe(
         self,
@@ -182,19 +190,20 @@ async def open_house(
     settings: HouseSettings,
     *,
     engine: Callable[[], Engine],
-    finder: Callable[[], Finder],
+    tools: Tools,
     models: ModelStore,
     metrics: Metrics,
     machine: Machine,
     spool: Path,
     fetcher: Fetcher,
+    speakers: SpeakerSettings,
     threads: Callable[[str], AbstractAsyncContextManager[InThread]] = open_thread,
     read: Read | None = None,
     leave_thread: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[House]:
     """All actors at work for as long as the context lasts; leaving stops them.
 
-    ``engine`` and ``finder`` are made in the threads that will own them, and ``leave_thread`` is
+    ``engine`` and ``tools`` are made in the threads that will own them, and ``leave_thread`` is
     the last that the engine's does; ``spool`` is the folder for uploads and samples. ``read`` is
     ffmpeg's part, unless given. Raises NoFfmpeg.
     """
@@ -202,6 +211,8 @@ async def open_house(
     async with (
         _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
         threads("listener") as listener_thread,
+        threads("diarizer") as diarizer_thread,
+        threads("aligner") as aligner_thread,
         trio.open_nursery() as nursery,
     ):
         running_max = settings.running_max(machine.device)
@@ -212,11 +223,17 @@ async def open_house(
         gpu, intake = open_gpu()
         run = partial(run_gpu, intake, engine, gpu_thread, gpu.board, metrics)
         await start("gpu", run, refuse=intake.close)
-        post, inbox = trio.open_memory_channel[ListenerMessage](running_max + 2)
-        listener = Listener(post)
-        run = partial(run_listener, inbox, finder, listener_thread)
-        await start("listener", run, refuse=partial(refuse_mail, inbox))
-        await nursery.start(_run_sweeper, (gpu, listener), settings)
+        employ = Employer(start, mail_max=running_max + 2).employ
+        listener = await employ("listener", Listener, tools.finder, listener_thread)
+        diarizer = aligner = None
+        if tools.diarizer:
+            diarizer = await employ(
+                "diarizer", Diarizer, tools.diarizer, diarizer_thread, vital=False
+            )
+        if tools.aligner:
+            aligner = await employ("aligner", Aligner, tools.aligner, aligner_thread, vital=False)
+        owners = [owner for owner in (gpu, listener, diarizer, aligner) if owner is not None]
+        await nursery.start(_run_sweeper, owners, settings)
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
             fetcher=fetcher,
@@ -225,6 +242,9 @@ async def open_house(
             librarian=librarian,
             gpu=gpu,
             metrics=metrics,
+            speakers=speakers,
+            diarizer=diarizer,
+            aligner=aligner,
         )
         _show(metrics, queue, receiver, gpu)
         yield House(settings, machine, metrics, models, queue, stations, health, nursery)
@@ -256,7 +276,7 @@ async def _run_queue(
 
 
 async def _run_sweeper(
-    owners: tuple[Gpu, Listener], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
+    owners: Sequence[Owner], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
 ) -> None:
     await run_sweeper(
         owners,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
 from asr.actors.ahead import LIVE_PATIENCE_S, PATIENCE_S, Ahead
+from asr.actors.alignment import words_beside
 from asr.actors.ear import Ear, Notify
+from asr.actors.speakers import speakers_beside
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
+from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.types import (
     TEMPERATURES,
     Decoding,
@@ -24,12 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from asr.actors.aligner import Aligner
+    from asr.actors.alignment import WordTimes
+    from asr.actors.diarizer import Diarizer
     from asr.actors.fetcher import Fetcher
     from asr.actors.gpu import Gpu
     from asr.actors.librarian import Librarian
     from asr.actors.listener import Listener
     from asr.actors.metrics import Metrics
     from asr.actors.receiver import Receiver
+    from asr.actors.request import Heard
     from asr.pipeline.audio import Audio
 
 T = TypeVar("T")
@@ -57,6 +65,9 @@ class Stations:
     librarian: Librarian
     gpu: Gpu
     metrics: Metrics
+    speakers: SpeakerSettings = field(default_factory=SpeakerSettings)
+    diarizer: Diarizer | None = None
+    aligner: Aligner | None = None
 
     async def samples(self, source: Path, target: Path, wanted: Wanted) -> Audio:
         """The sound of a file, as samples in another one."""
@@ -88,7 +99,11 @@ async def transcribe(
         notify(Progress(0.0, audio.duration_s))
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
-        async with stations.listener.find_speech(audio) as speech:
+        async with (
+            speakers_beside(options, audio, stations, ear.diarized) as speakers,
+            words_beside(options, audio, stations.aligner) as words,
+            stations.listener.find_speech(audio) as speech,
+        ):
             ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
             while windows := await laps.of("vad", ahead.windows()):
                 if language is None:  # that of the first speech, as in OpenAI's reference
@@ -99,20 +114,28 @@ async def transcribe(
                     windows,
                     _decoding(options, language),
                     priority=priority,
-                    heard=ear.hear,
+                    heard=partial(_hear, ear, words, language),
                     growing=ear.grow if live else None,
                 )
                 await laps.of("decode", decoding)
-    ear.end()
+            ear.end()
+            timed = await laps.of("align", words.of(tuple(ear.heard.segments)))
+            spoken = await laps.of("diarize", speakers.of(timed.segments))
     laps.tell(stations.metrics)
     stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
     return Transcript(
         language or LANGUAGE_OF_SILENCE,
         options.task,
         audio.duration_s,
-        tuple(ear.heard.segments),
-        _warnings(options),
+        spoken.segments,
+        (*timed.warnings, *spoken.warnings, *_warnings(options)),
+        spoken.diarization,
     )
+
+
+def _hear(ear: Ear, words: WordTimes, language: str, answer: Heard) -> None:
+    """A window is answered: its words can be looked for while the next is decoded."""
+    words.take(ear.hear(answer), language)
 
 
 class Laps:
@@ -143,8 +166,8 @@ def _decoding(options: Options, language: str) -> Decoding:
         options.task,
         _prompt(options),
         _temperatures(options.temperature),
-        words=options.words,
-        spelled=options.logprobs,
+        words=options.words or options.diarize,  # who speaks is said of words
+        spelled=options.logprobs or options.diarize,  # where to cut between tokens, too
     )
 
 
@@ -163,15 +186,8 @@ def _temperatures(coldest: float | None) -> tuple[float, ...]:
 def _warnings(options: Options) -> tuple[str, ...]:
     """What was asked for and not done, or done otherwise."""
     said = {
-        "word times come from Whisper's own attention: no alignment model is available yet": (
-            options.words
-        ),
-        "speakers were skipped: this version does not tell speakers apart yet": options.diarize,
-        "known speakers were not matched: this version does not tell speakers apart yet": (
-            bool(options.known_speakers)
-        ),
-        "speaker_embeddings are empty: this version does not tell speakers apart yet": (
-            options.embeddings
+        "word times come from Whisper's own attention: a translation is not in the audio": (
+            options.words and options.task == "translate"
         ),
         "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
             options.hotwords is not None

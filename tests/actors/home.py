@@ -11,7 +11,9 @@ from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.house import House, Machine, open_house
 from asr.actors.metrics import Metrics
 from asr.actors.settings import HouseSettings
+from asr.actors.tools import Tools
 from asr.pipeline.errors import AsrError, UnknownModel
+from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.types import Options
 from tests.actors.fake_engine import Script
 from tests.actors.fakes import FakeDecoder, FakeFinder, FakeThreads
@@ -64,6 +66,7 @@ class Home:
         self.threads = FakeThreads()
         self.decoder = FakeDecoder()
         self.finder = FakeFinder()
+        self.speakers = SpeakerSettings()
         self.metrics = Metrics()
         self.heard: dict[str, str] = {}
         self.folder = folder
@@ -84,12 +87,13 @@ class Home:
         async with open_house(
             settings,
             engine=self.script.engine,
-            finder=lambda: self.finder,
+            tools=Tools(lambda: self.finder),
             models=self.store(),
             metrics=self.metrics,
             machine=MACHINE,
             spool=self.folder / "spool",
             fetcher=Fetcher(UrlSettings()),
+            speakers=self.speakers,
             threads=self.threads,
             read=self.decoder,
             leave_thread=self.leave,

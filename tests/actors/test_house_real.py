@@ -6,6 +6,8 @@ from pathlib import Path
 
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.house import open_house
+from asr.actors.tools import Tools
+from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.types import Detected, Options
 from tests.actors.fakes import said
 from tests.actors.home import MACHINE, SETTINGS, Home
@@ -22,12 +24,13 @@ async def test_a_file_is_transcribed_and_its_language_told(tmp_path: Path) -> No
     async with open_house(
         SETTINGS,
         engine=home.script.engine,
-        finder=lambda: home.finder,
+        tools=Tools(lambda: home.finder),
         models=home.store(),
         metrics=home.metrics,
         machine=MACHINE,
         spool=home.folder / "spool",
         fetcher=Fetcher(UrlSettings()),
+        speakers=SpeakerSettings(),
     ) as house:
         transcript = await house.transcribe(speech, Options())
         detected = await house.detect_language(speech)

@@ -1,9 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from asr.pipeline.engine import Row
-from asr.pipeline.errors import InvalidRequest, StorageFull
+from asr.pipeline.errors import InvalidRequest, SpeakersUnavailable, StorageFull
 from asr.pipeline.types import (
     TEMPERATURES,
     Decoding,
@@ -193,16 +194,28 @@ async def test_the_temperature_asked_for_is_the_coldest(
     assert tried == {(ladder, ladder[0])}
 
 
-async def test_words_are_asked_of_the_model(walk: Walk) -> None:
-    await walk.transcribe(Options(language="en", words=True))
-    assert {row.decoding for row in walk.script.admitted} == {Decoding("en", words=True)}
+@pytest.mark.parametrize(
+    ("options", "decoding"),
+    [
+        (Options(words=True), Decoding("en", words=True)),
+        (Options(logprobs=True), Decoding("en", spelled=True)),
+        # Who speaks is said of words, and segments are cut between tokens.
+        (Options(diarize=True), Decoding("en", words=True, spelled=True)),
+    ],
+)
+async def test_words_and_spelling_are_asked_of_the_model_where_they_are_needed(
+    walk: Walk, options: Options, decoding: Decoding
+) -> None:
+    await walk.transcribe(replace(options, language="en"))
+    assert {row.decoding for row in walk.script.admitted} == {decoding}
 
 
 async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> None:
-    asked = Options(language="en", words=True, diarize=True, hotwords="trio")
+    asked = Options(language="en", words=True, task="translate", diarize=True, hotwords="trio")
+    walk.diarizer.faults = [SpeakersUnavailable("no weights")]
     assert (await walk.transcribe(asked)).warnings == (
-        "word times come from Whisper's own attention: no alignment model is available yet",
-        "speakers were skipped: this version does not tell speakers apart yet",
+        "speakers were skipped: no weights",
+        "word times come from Whisper's own attention: a translation is not in the audio",
         "hotwords were put in front of the prompt: Whisper has no other way to favour words",
     )
 

@@ -1,18 +1,26 @@
 """One request's way past real actors with fakes in them."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import trio
 
+from asr.actors.aligner import Aligner
 from asr.actors.detector import detect_language
+from asr.actors.diarizer import Diarizer
 from asr.actors.fetcher import Fetcher, UrlSettings
-from asr.actors.listener import Listener, ListenerMessage, run_listener
+from asr.actors.listener import Listener
 from asr.actors.receiver import Limits, run_receiver
+from asr.actors.supervisor import Startable, supervise
+from asr.actors.tools import Employer
 from asr.actors.transcriber import Stations, transcribe
 from asr.pipeline.audio import Wanted
+from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.types import Detected, Options, Progress, Transcript
+from tests.actors.fake_tools import FakeAligner, FakeDiarizer
 from tests.actors.fakes import FakeDecoder, FakeFinder
 from tests.actors.room import Room
 from tests.fakes import FakeThread
@@ -33,6 +41,18 @@ class FakeLibrarian:
         return Path(name)
 
 
+async def start(
+    nursery: trio.Nursery,
+    name: str,
+    run: Startable,
+    *,
+    refuse: Callable[[], None],
+    vital: bool,
+) -> None:
+    """An actor that is started again after a crash, vital or not."""
+    await nursery.start(partial(supervise, name, run))
+
+
 class Walk:
     """A request for a transcript, or for a language."""
 
@@ -41,23 +61,30 @@ class Walk:
         self.script = room.script
         self.decoder = FakeDecoder()
         self.finder = FakeFinder()
+        self.diarizer, self.diarizer_thread = FakeDiarizer(), FakeThread()
+        self.aligner, self.aligner_thread = FakeAligner(), FakeThread()
+        self.speakers = SpeakerSettings()
         self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
         self.progress: list[Progress] = []
         self._spool = folder / "spool"
         self._source = folder / "speech.mp3"
 
     async def open(self, nursery: trio.Nursery, thread: FakeThread) -> None:
-        post, inbox = trio.open_memory_channel[ListenerMessage](1)
-        nursery.start_soon(run_listener, inbox, lambda: self.finder, thread)
+        employ = Employer(partial(start, nursery), mail_max=1).employ
         receive = partial(run_receiver, in_thread=thread, free_bytes=self._free_bytes)
         self._stations = Stations(
             read=self.decoder,
             fetcher=Fetcher(UrlSettings()),
             receiver=await nursery.start(receive, self._spool, LIMITS),
-            listener=Listener(post),
+            listener=await employ("listener", Listener, lambda: self.finder, thread),
             librarian=cast("Librarian", FakeLibrarian()),
             gpu=self.room.gpu,
             metrics=self.room.metrics,
+            speakers=self.speakers,
+            diarizer=await employ(
+                "diarizer", Diarizer, lambda: self.diarizer, self.diarizer_thread
+            ),
+            aligner=await employ("aligner", Aligner, lambda: self.aligner, self.aligner_thread),
         )
 
     async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
@@ -67,7 +94,7 @@ class Walk:
             options,
             model="base",
             raw=raw,
-            stations=self._stations,
+            stations=replace(self._stations, speakers=self.speakers),
             notify=self.progress.append,
         )
 

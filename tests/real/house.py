@@ -10,28 +10,29 @@ from asr.actors.house import House, Machine, open_house
 from asr.actors.metrics import Metrics
 from asr.actors.settings import HouseSettings
 from asr.pipeline.engine import EngineSettings
+from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.whisper import WhisperEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from asr.actors.listener import Finder
+    from asr.actors.tools import Tools
     from asr.pipeline.models import ModelStore
 
 
 def open_real_house(
-    store: ModelStore, *, finder: Callable[[], Finder], spool: Path
+    store: ModelStore, *, tools: Tools, spool: Path
 ) -> AbstractAsyncContextManager[House]:
-    """In float32 on the CPU, with what finds speech."""
+    """In float32 on the CPU."""
     return open_house(
         HouseSettings(),
         engine=partial(WhisperEngine, EngineSettings(compute_type="float32")),
-        finder=finder,
+        tools=tools,
         models=store,
         metrics=Metrics(),
         machine=Machine("cpu", "float32"),
         spool=spool,
         fetcher=Fetcher(UrlSettings()),
+        speakers=SpeakerSettings(),
     )

@@ -16,6 +16,7 @@ import pytest
 import trio
 
 from asr.actors.ffmpeg import decode, find_ffmpeg
+from asr.actors.tools import Tools
 from asr.pipeline.audio import Wanted
 from asr.pipeline.types import Options
 from asr.pipeline.vad import SpeechFinder
@@ -189,7 +190,7 @@ def heard(store: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
     async def work() -> dict[str, Heard]:
         audios = {name: await read(file, raw=FORMS[name].raw) for name, file in files.items()}
-        async with open_real_house(store, finder=SpeechFinder, spool=spool) as house:
+        async with open_real_house(store, tools=Tools(SpeechFinder), spool=spool) as house:
             hearing = Hearing(house)
             await hearing.hear_all(audios)
         return {

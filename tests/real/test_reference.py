@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import trio
 
+from asr.actors.tools import Tools
 from asr.pipeline.assemble import Assembly
 from asr.pipeline.audio import SAMPLE_RATE, open_samples
 from asr.pipeline.fallback import UNSURE_AVG_LOGPROB
@@ -103,7 +104,7 @@ def answers(
     async def work() -> None:
         async with (
             open_real_house(
-                store, finder=FakeFinder, spool=tmp_path_factory.mktemp("spool")
+                store, tools=Tools(FakeFinder), spool=tmp_path_factory.mktemp("spool")
             ) as house,
             trio.open_nursery() as nursery,
         ):

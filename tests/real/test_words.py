@@ -9,6 +9,7 @@ import jiwer
 import pytest
 import trio
 
+from asr.actors.tools import Tools
 from asr.pipeline.types import Options, Transcript
 from asr.pipeline.vad import SpeechFinder
 from tests.real import sounds
@@ -53,7 +54,7 @@ def transcripts(
     async def work() -> None:
         async with (
             open_real_house(
-                store, finder=SpeechFinder, spool=tmp_path_factory.mktemp("spool")
+                store, tools=Tools(SpeechFinder), spool=tmp_path_factory.mktemp("spool")
             ) as house,
             trio.open_nursery() as nursery,
         ):

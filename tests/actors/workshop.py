@@ -1,0 +1,145 @@
+"""A worker with a scripted tool in its hand, and askers around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from asr.actors.keeper import Health, keep
+from asr.actors.metrics import Metrics
+from asr.actors.workbench import run_worker
+from asr.actors.worker import Worker, open_worker
+from asr.pipeline.errors import AsrError
+
+if TYPE_CHECKING:
+    import trio
+
+    from tests.fakes import FakeThread
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What takes so many steps; the answers are a1, a2 and so on."""
+
+    name: str
+    steps: int
+
+
+@dataclass
+class Script:
+    """What tools have done, and what they stumble over: each fault once, where it says."""
+
+    record: list[str] = field(default_factory=list)
+    faults: dict[str, Exception] = field(default_factory=dict)  # at "load", "begin a" or "a1"
+    made: int = 0
+
+    def tool(self) -> ScriptedTool:
+        self.made += 1
+        return ScriptedTool(self)
+
+    def stumble(self, where: str) -> None:
+        if fault := self.faults.pop(where, None):
+            raise fault
+
+
+@dataclass
+class ScriptedTool:
+    script: Script
+
+    def load(self) -> None:
+        self.script.stumble("load")
+        self.script.record.append("load")
+
+    def begin(self, job: Job, /) -> ScriptedTask:
+        self.script.stumble(f"begin {job.name}")
+        return ScriptedTask(self, job)
+
+
+@dataclass
+class ScriptedTask:
+    tool: ScriptedTool
+    job: Job
+    stepped: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.stepped == self.job.steps
+
+    def advance(self) -> str:
+        assert not self.done, "there is nothing to do any more"
+        answer = f"{self.job.name}{self.stepped + 1}"
+        self.tool.script.stumble(answer)
+        self.tool.script.record.append(answer)
+        self.stepped += 1
+        return answer
+
+
+class Workshop:
+    """A worker that is kept at work, and what its askers hear."""
+
+    def __init__(self, thread: FakeThread, *, vital: bool = True, mail_max: int = 8) -> None:
+        self.script = Script()
+        self.health = Health()
+        self.heard: dict[str, list[str]] = {}
+        self._thread = thread
+        self._vital = vital
+        self._mail_max = mail_max
+
+    async def open(self, nursery: trio.Nursery) -> None:
+        self.worker, intake = open_worker(Worker[Job, str], self._mail_max)
+        await keep(
+            "worker",
+            partial(run_worker, intake, self.script.tool, self._thread),
+            refuse=intake.close,
+            nursery=nursery,
+            health=self.health,
+            metrics=Metrics(),
+            vital=self._vital,
+        )
+
+    async def ask(self, name: str, steps: int = 1) -> None:
+        """Ask, and put down every answer, and how that ended."""
+        heard = self.heard[name] = []
+        try:
+            async with self.worker.ask(Job(name, steps), answers_max=steps) as answers:
+                async for answer in answers:
+                    heard.append(answer)
+            heard.append("end")
+        except AsrError as error:
+            heard.append(type(error).__name__)
+
+    def said(self) -> dict[str, str]:
+        """What everybody has heard so far, in one line each."""
+        return {name: " ".join(heard) for name, heard in self.heard.items()}
+
+
+@dataclass
+class Teller(Generic[A]):
+    """A tool that tells everybody the same, step by step; what is an error it raises."""
+
+    tells: tuple[A | Exception, ...]
+    asked: list[object] = field(default_factory=list)
+
+    def load(self) -> None: ...
+
+    def begin(self, question: object, /) -> Telling[A]:
+        self.asked.append(question)
+        return Telling([*self.tells])
+
+
+@dataclass
+class Telling(Generic[A]):
+    left: list[A | Exception]
+
+    @property
+    def done(self) -> bool:
+        return not self.left
+
+    def advance(self) -> A:
+        answer = self.left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
