@@ -15,7 +15,14 @@ from quart import Response, jsonify, request
 
 from asr.http import parameters as known
 from asr.http.answers import json_answer, text_answer, text_warnings, warned, with_warnings, written
-from asr.http.forms import asr_dialect, asr_format, asr_options, layout, remarks
+from asr.http.forms import (
+    asks_for_speakers,
+    asr_dialect,
+    asr_format,
+    asr_options,
+    layout,
+    remarks,
+)
 from asr.http.keys import client_of
 from asr.http.uploads import receive_upload
 from asr.pipeline.formats import CLASSIC, WRAPPED, asr_json
@@ -69,23 +76,24 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
 
 
 def read_wish(fields: Fields, settings: HttpSettings, *, diarizes: bool) -> Wish:
-    """The dialect, unless the operator chose one, and what it makes of the fields.
-
-    Words cost time: they are made only where they will be shown.
-    """
+    """The dialect, unless the operator chose one, and what it makes of the fields."""
     forced = settings.asr_dialect
     dialect = asr_dialect(fields) if forced == "auto" else forced
     format = asr_format(fields, dialect)
     lines = layout(fields, default=settings.layout)
-    options = asr_options(fields, dialect, diarizes=diarizes)
-    shown = options.words if format == "json" else format in known.SUBTITLES and lines.wants_words
+    options = asr_options(fields, dialect, format, diarizes=diarizes)
+    if format in known.SUBTITLES:
+        options = replace(options, words=lines.wants_words)
+    said = [*remarks(fields, known.ASR, format=format, diarize=options.diarize)]
+    if asks_for_speakers(fields) and not options.diarize:
+        said.append("speakers were not told apart: this table has no place for them")
     return Wish(
         dialect=dialect,
         format=format,
         layout=lines,
-        options=replace(options, words=shown),
+        options=options,
         raw=not fields.read(known.ENCODE),
-        remarks=tuple(remarks(fields, known.ASR, format=format, diarize=options.diarize)),
+        remarks=tuple(said),
     )
 
 

@@ -13,7 +13,7 @@ from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import KnownSpeaker, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from asr.http.fields import Fields
     from asr.http.parameters import Parameters
@@ -26,7 +26,6 @@ Dialect = Literal["classic", "wrapped"]
 CLASSIC_ONLY = (known.OUTPUT, known.ENCODE, known.VAD_FILTER, known.VIDEO_FILE)
 
 STRANGERS_MAX = 10  # unknown parameters that are named in a warning
-REFERENCE_BYTES_MAX = 1_500_000  # 10 s of 48 kHz stereo in 16 bit, and more
 
 ALWAYS_CUT = "audio is always cut where nobody speaks"
 
@@ -47,11 +46,16 @@ def asr_format(fields: Fields, dialect: Dialect) -> str:
     return "text" if asked == "txt" else asked
 
 
-def asr_options(fields: Fields, dialect: Dialect, *, diarizes: bool) -> Options:
-    """The options of /asr. Wrapped clients expect words, and speakers where they can be had."""
+def asr_options(fields: Fields, dialect: Dialect, format: str, *, diarizes: bool) -> Options:
+    """The options of /asr. Wrapped clients expect words, and speakers where they can be had.
+
+    Words and speakers cost time: they are made only where they will be shown. Voices are those of
+    speakers, so who wants the ones wants the others.
+    """
     rich = dialect == "wrapped"
-    asked = [fields.read(known.DIARIZE), fields.read(known.ENABLE_DIARIZATION)]
-    unasked = asked == [None, None]
+    asked = asks_for_speakers(fields)
+    voices = fields.read(known.RETURN_SPEAKER_EMBEDDINGS) and format == "json"
+    diarize = (rich and diarizes) or voices if asked is None else asked
     words = fields.read(known.WORD_TIMESTAMPS)
     fewest, most = bounds(fields)
     return Options(
@@ -60,19 +64,28 @@ def asr_options(fields: Fields, dialect: Dialect, *, diarizes: bool) -> Options:
         task=fields.read(known.TASK),
         prompt=fields.read(known.INITIAL_PROMPT),
         hotwords=fields.read(known.HOTWORDS),
-        words=rich if words is None else words,
-        diarize=rich and diarizes if unasked else any(asked),
+        words=format == "json" and (rich if words is None else words),
+        diarize=diarize and (rich or format != "tsv"),  # the classic table has no place for them
         num_speakers=fields.read(known.NUM_SPEAKERS),
         min_speakers=fewest,
         max_speakers=most,
-        embeddings=fields.read(known.RETURN_SPEAKER_EMBEDDINGS),
+        embeddings=voices,
         audio_track=fields.read(known.AUDIO_TRACK),
     )
 
 
-def openai_options(fields: Fields, *, task: Task, words: bool, diarize: bool) -> Options:
-    """The options of /v1/audio."""
+def asks_for_speakers(fields: Fields) -> bool | None:
+    """Whether a client of /asr wants to know who speaks, if it says so by either name."""
+    asked = [fields.read(known.DIARIZE), fields.read(known.ENABLE_DIARIZATION)]
+    return None if asked == [None, None] else any(asked)
+
+
+def openai_options(
+    fields: Fields, *, task: Task, words: bool, diarize: bool, resegment: bool
+) -> Options:
+    """The options of /v1/audio; ``resegment``: a segment has one speaker only."""
     fewest, most = bounds(fields)
+    voices = known_speakers(fields)
     return Options(
         model=fields.read(known.MODEL),
         language=fields.read(known.LANGUAGE),
@@ -86,7 +99,8 @@ def openai_options(fields: Fields, *, task: Task, words: bool, diarize: bool) ->
         num_speakers=fields.read(known.NUM_SPEAKERS),
         min_speakers=fewest,
         max_speakers=most,
-        known_speakers=known_speakers(fields),
+        resegment=resegment or None,
+        known_speakers=voices if diarize else (),
         logprobs="logprobs" in fields.read_all(known.INCLUDE),
         audio_track=fields.read(known.AUDIO_TRACK),
     )
@@ -142,8 +156,9 @@ def _clip(url: str) -> bytes:
         clip = b64decode(data, validate=True)
     except ValueError:  # no base64, or not even ASCII
         raise wrong(name, url, "a data URL in base64") from None
-    if not 0 < len(clip) <= REFERENCE_BYTES_MAX:
-        raise InvalidRequest(f"{name}: a clip has 1 to {REFERENCE_BYTES_MAX} bytes", param=name)
+    if not 0 < len(clip) <= known.REFERENCE_BYTES_MAX:
+        bound = f"a clip has 1 to {known.REFERENCE_BYTES_MAX} bytes"
+        raise InvalidRequest(f"{name}: {bound}", param=name)
     return clip
 
 
@@ -165,10 +180,9 @@ def remarks(
     for parameter in parameters:
         shown_in = known.SHOWN_IN.get(parameter, (format,))
         if format not in shown_in and any(fields.read_all(parameter)):
-            yield f"{parameter.name} only shows in {' and '.join(shown_in)}"
-    for parameter in known.SPEAKERS:
-        if parameter in parameters and fields.given(parameter) and not diarize:
-            yield f"{parameter.name} changed nothing: speakers were not asked for"
+            yield f"{parameter.name} only shows in {_listed(shown_in)}"
+        elif parameter in known.OF_SPEAKERS and any(fields.read_all(parameter)) and not diarize:
+            yield f"{parameter.name} changed nothing: speakers are not told apart"
     if format in known.SUBTITLES and _only_counts_lines(fields):
         yield "max_line_count changed nothing: it needs max_line_width"
     if format == "events" and fields.read(known.RESPONSE_FORMAT) in known.SUBTITLES:
@@ -179,6 +193,11 @@ def remarks(
         yield f"vad_filter=false changed nothing: {ALWAYS_CUT}"
     if known.CHUNKING_STRATEGY in parameters:
         yield from _chunking(fields)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _other_formats(fields: Fields, format: str) -> Iterator[str]:

@@ -13,7 +13,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from asr.http.fields import bare_name
-from asr.http.parameters import KNOWN_SPEAKER_REFERENCES, REFERENCES_MAX
+from asr.http.parameters import (
+    KNOWN_SPEAKER_REFERENCES,
+    REFERENCE_BYTES_MAX,
+    REFERENCES_MAX,
+)
 from asr.pipeline.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 PARTS_MAX = 64  # the richest client known sends 14
 FIELD_BYTES_MAX = 65_536  # all field values and names together, but for the clips of known voices
 CLIP = KNOWN_SPEAKER_REFERENCES.name
-CLIP_BYTES_MAX = 2_000_000  # one of those, in base64
+CLIP_BYTES_MAX = REFERENCE_BYTES_MAX * 4 // 3 + 200  # one of those, in base64, and a head
 
 
 class Form(Protocol):

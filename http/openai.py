@@ -108,7 +108,7 @@ def read_wish(
 ) -> Wish:
     """What the fields ask for; ``deployment`` is the model that Azure's path names.
 
-    Words cost time: they are made only where they will be shown.
+    Words and speakers cost time: they are made only where they will be shown.
     """
     format = fields.read(known.RESPONSE_FORMAT)
     streamed = fields.read(known.STREAM)
@@ -119,9 +119,16 @@ def read_wish(
         or (format in known.SUBTITLES and lines.wants_words)
     )
     parameters = known.TRANSCRIPTIONS if deployment is None else known.AZURE
-    options = openai_options(fields, task=task, words=shown, diarize=format == "diarized_json")
     written_as = "events" if streamed else format
-    said = [*remarks(fields, parameters, format=written_as, diarize=options.diarize)]
+    shows_speakers = written_as in known.SHOWN_IN[known.SAY_SPEAKERS]
+    wants_speakers = fields.read(known.SAY_SPEAKERS)
+    diarize = format == "diarized_json" or bool(wants_speakers and shows_speakers)
+    # Where segments say who speaks, each has one speaker.
+    resegment = diarize and (format == "diarized_json" or streamed)
+    options = openai_options(fields, task=task, words=shown, diarize=diarize, resegment=resegment)
+    said = [*remarks(fields, parameters, format=written_as, diarize=diarize)]
+    if diarize and wants_speakers is False:
+        said.append("diarize=false changed nothing: diarized_json tells speakers apart")
     if deployment is not None and options.model not in (None, deployment):
         said.append("model changed nothing: the address names one")
     return Wish(
@@ -144,7 +151,8 @@ async def answer(transcript: Transcript, wish: Wish) -> Response:
         return await json_answer(transcript, make)
     if wish.format == "diarized_json":
         return await json_answer(transcript, diarized_json)
-    return await text_answer(transcript, OPENAI[wish.format], speakers=False, layout=wish.layout)
+    style = OPENAI[wish.format]
+    return await text_answer(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
 
 
 def model_card(name: str) -> dict[str, Any]:

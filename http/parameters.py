@@ -27,6 +27,7 @@ ASR_FORMATS = MappingProxyType({name: name for name in ("json", *CLASSIC)})
 
 TRACKS_MAX = 99
 REFERENCES_MAX = 4  # OpenAI's own bound
+REFERENCE_BYTES_MAX = 2_000_000  # 10 s of 48 kHz stereo in 16 bit, and a head before it
 
 # For all endpoints.
 
@@ -125,7 +126,10 @@ DIARIZE = flag(
 )
 ENABLE_DIARIZATION = flag("enable_diarization", "The same as `diarize`.", default=None)
 RETURN_SPEAKER_EMBEDDINGS = flag(
-    "return_speaker_embeddings", "Give a vector for each speaker's voice, in json.", default=False
+    "return_speaker_embeddings",
+    "Give a vector for each speaker's voice, in json; speakers are told apart for it, unless "
+    "`diarize` is false. Compare only those of one `embedding_model`.",
+    default=False,
 )
 VIDEO_FILE = text("video_file", "What the sound is from. Changes nothing.", example="film.mkv")
 
@@ -157,6 +161,11 @@ INCLUDE = choice(
     {"logprobs": "logprobs"},
     default=None,
     repeats=True,
+)
+SAY_SPEAKERS = flag(
+    "diarize",
+    "Tell speakers apart, in every format but json. diarized_json always does.",
+    default=None,
 )
 CHUNKING_STRATEGY = text(
     "chunking_strategy",
@@ -196,21 +205,24 @@ SHOWN_IN: Mapping[Parameter[Any], tuple[str, ...]] = MappingProxyType(
         RETURN_SPEAKER_EMBEDDINGS: ("json",),
         TIMESTAMP_GRANULARITIES: ("verbose_json",),
         INCLUDE: ("json", "events"),
+        SAY_SPEAKERS: ("diarized_json", "verbose_json", *OPENAI, "events"),
     }
 )
 
-SPEAKERS: Parameters = (NUM_SPEAKERS, MIN_SPEAKERS, MAX_SPEAKERS)
+COUNTS: Parameters = (NUM_SPEAKERS, MIN_SPEAKERS, MAX_SPEAKERS)
+# What changes nothing where speakers are not told apart.
+OF_SPEAKERS: Parameters = (*COUNTS, RETURN_SPEAKER_EMBEDDINGS, KNOWN_SPEAKER_NAMES)
 
 ASR: Parameters = (
     *(OUTPUT, OUTPUT_FORMAT, TASK, LANGUAGE, MODEL, INITIAL_PROMPT, HOTWORDS),
     *(ENCODE, VAD_FILTER, WORD_TIMESTAMPS, VIDEO_FILE, AUDIO_TRACK, URL),
-    *(DIARIZE, ENABLE_DIARIZATION, *SPEAKERS, RETURN_SPEAKER_EMBEDDINGS),
+    *(DIARIZE, ENABLE_DIARIZATION, *COUNTS, RETURN_SPEAKER_EMBEDDINGS),
     *LAYOUT,
 )
 DETECT: Parameters = (ENCODE, MODEL, AUDIO_TRACK, VIDEO_FILE, URL)
 TRANSCRIPTIONS: Parameters = (
     *(MODEL, LANGUAGE, PROMPT, HOTWORDS, RESPONSE_FORMAT, TEMPERATURE, TIMESTAMP_GRANULARITIES),
     *(STREAM, INCLUDE, CHUNKING_STRATEGY, KNOWN_SPEAKER_NAMES, KNOWN_SPEAKER_REFERENCES),
-    *(*SPEAKERS, AUDIO_TRACK, URL, *LAYOUT),
+    *(SAY_SPEAKERS, *COUNTS, AUDIO_TRACK, URL, *LAYOUT),
 )
 AZURE: Parameters = (*TRANSCRIPTIONS, API_VERSION)

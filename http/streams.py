@@ -15,6 +15,7 @@ from asr.http.body import keep
 from asr.http.errors import openai_error, our_bug, request_id_of
 from asr.pipeline.errors import AsrError
 from asr.pipeline.formats import diarized_json, openai_logprobs, verbose_json
+from asr.pipeline.letters import lettered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -139,6 +140,7 @@ def ending(
         yield named("error", {"error": error})
         return
     if speakers:
+        end = lettered(end)
         for segment in diarized_json(end)["segments"]:
             yield named(segment["type"], segment)
     whole = verbose_json(end)

@@ -7,19 +7,17 @@ file or object of its format.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from itertools import count, product
-from string import ascii_uppercase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from asr.pipeline.cues import AS_SEGMENTS
 from asr.pipeline.languages import english_name
+from asr.pipeline.letters import lettered
 from asr.pipeline.subtitles import running_text, speaker_tsv, srt, text, tsv, vtt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from asr.pipeline.cues import Layout
     from asr.pipeline.types import Segment, Token, Transcript, Word
@@ -28,8 +26,8 @@ Granularity = Literal["word", "segment"]
 
 PLAIN = "text/plain; charset=utf-8"
 FRAMES_PER_SECOND = 100  # of Whisper's spectrogram, in which OpenAI counts ``seek``
-LABEL = re.compile(r"SPEAKER_\d+")  # of one who is not known by name
 VERY_UNLIKELY = -9999.0  # OpenAI's number where a log-probability has none
+VOICE_DIGITS = 8  # after the point: more than the float32 that a voice is made of
 
 
 class Writer(Protocol):
@@ -86,8 +84,10 @@ def asr_json(transcript: Transcript, *, listed: bool, embeddings: bool = False) 
     """The object of /asr; ``listed`` makes ``text`` the list of segments, as wrapped clients read.
 
     ``language`` is the code that was spoken, also when the text was translated. ``embeddings``
-    adds the speakers' voices: none, as long as nobody tells speakers apart.
+    adds the voices of the speakers that occur, and which model made them; ``warnings`` names whose
+    there is none of.
     """
+    voices, voiceless = _voices(transcript) if embeddings else ({}, ())
     worded = any(segment.words for segment in transcript.segments)
     segments = [
         _asr_segment(number, segment, worded=worded)
@@ -98,9 +98,29 @@ def asr_json(transcript: Transcript, *, listed: bool, embeddings: bool = False) 
         "language": transcript.language,
         "segments": segments,
         "word_segments": [_word(word) for s in transcript.segments for word in s.words],
-        **({"speaker_embeddings": {}} if embeddings else {}),
-        "warnings": list(transcript.warnings),
+        **voices,
+        "warnings": [*transcript.warnings, *voiceless],
     }
+
+
+def _voices(transcript: Transcript) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A vector for each label of a segment, and a warning for each that has none."""
+    heard = transcript.diarization
+    if heard is None:
+        return {"speaker_embeddings": {}}, ()
+    labels = dict.fromkeys(s.speaker for s in transcript.segments if s.speaker)
+    voices = {
+        label: [round(_finite(value), VOICE_DIGITS) for value in heard.voices[label]]
+        for label in sorted(labels)
+        if label in heard.voices
+    }
+    model = {"embedding_model": heard.voice_model} if voices else {}
+    warnings = (
+        f"there is no embedding of {label}: too little of that voice is heard alone"
+        for label in labels
+        if label not in voices
+    )
+    return {"speaker_embeddings": voices, **model}, tuple(warnings)
 
 
 def openai_json(transcript: Transcript, *, logprobs: bool = False) -> dict[str, Any]:
@@ -128,11 +148,9 @@ def openai_logprobs(said: Iterable[Token]) -> list[dict[str, Any]]:
 def diarized_json(transcript: Transcript) -> dict[str, Any]:
     """The object of /v1/audio for ``diarized_json``; each segment is one of its stream's events.
 
-    Speakers are "A", "B" and so on in the order in which they are first heard, known ones have
-    their names. A segment must have a speaker: whoever is unknown has a letter, too, and all of
-    them the same. So where nobody was told apart there is an "A" only, and ``warnings`` say why.
+    A segment must have a speaker there, so where nobody was told apart there is an "A" only, and
+    ``warnings`` say why.
     """
-    letters = _speaker_letters(transcript.segments)
     return {
         "task": transcript.task,
         "duration": _time(transcript.duration_s),
@@ -144,9 +162,9 @@ def diarized_json(transcript: Transcript) -> dict[str, Any]:
                 "start": _time(segment.start_s),
                 "end": _time(segment.end_s),
                 "text": segment.text,
-                "speaker": letters[segment.speaker],
+                "speaker": segment.speaker,
             }
-            for number, segment in enumerate(transcript.segments, 1)
+            for number, segment in enumerate(lettered(transcript).segments, 1)
         ],
         **_ending(transcript),
     }
@@ -158,7 +176,8 @@ def verbose_json(
     """The object of /v1/audio for ``verbose_json``; no granularity means segments.
 
     With words alone there is no ``segments`` key at all: an empty list breaks clients. Words that
-    could not be placed are in ``text`` only: clients demand times of every word.
+    could not be placed are in ``text`` only: clients demand times of every word. Once speakers are
+    told apart, whoever is known is named beside each segment and word.
     """
     language = "en" if transcript.task == "translate" else transcript.language
     answer: dict[str, Any] = {
@@ -182,20 +201,6 @@ def _ending(transcript: Transcript) -> dict[str, Any]:
     return {"usage": usage, **warnings}
 
 
-def _speaker_letters(segments: Iterable[Segment]) -> dict[str | None, str]:
-    """What each speaker is called: a letter that is nobody's name, or the name that is known."""
-    heard = dict.fromkeys(segment.speaker for segment in segments)
-    names = {who for who in heard if who is not None and not LABEL.fullmatch(who)}
-    free = (letter for letter in _letters() if letter not in names)
-    return {who: who if who is not None and who in names else next(free) for who in heard}
-
-
-def _letters() -> Iterator[str]:
-    """A to Z, then AA to ZZ, and so on without end."""
-    for length in count(1):
-        yield from map("".join, product(ascii_uppercase, repeat=length))
-
-
 def _asr_segment(number: int, segment: Segment, *, worded: bool) -> dict[str, Any]:
     """One segment; once any segment has words, all have the key, so that clients can just loop."""
     return {
@@ -203,7 +208,7 @@ def _asr_segment(number: int, segment: Segment, *, worded: bool) -> dict[str, An
         "start": _time(segment.start_s),
         "end": _time(segment.end_s),
         "text": segment.text,
-        **({"speaker": segment.speaker} if segment.speaker else {}),
+        **_speaker(segment),
         **({"words": [_word(word) for word in segment.words]} if worded else {}),
         **_measures(segment),
     }
@@ -216,8 +221,14 @@ def _openai_segment(number: int, segment: Segment) -> dict[str, Any]:
         "start": _time(segment.start_s),
         "end": _time(segment.end_s),
         "text": segment.text,
+        **_speaker(segment),
         **_measures(segment),
     }
+
+
+def _speaker(said: Segment | Word) -> dict[str, str]:
+    """Who says it, if that is known."""
+    return {"speaker": said.speaker} if said.speaker else {}
 
 
 def _measures(segment: Segment) -> dict[str, Any]:
@@ -237,12 +248,17 @@ def _word(word: Word) -> dict[str, Any]:
         known |= {"start": _time(word.start_s), "end": _time(word.end_s)}
     if word.score is not None:
         known |= {"score": _finite(word.score), "probability": _finite(word.score)}
-    return known | ({"speaker": word.speaker} if word.speaker else {})
+    return known | _speaker(word)
 
 
 def _openai_words(transcript: Transcript) -> list[dict[str, Any]]:
     return [
-        {"word": word.text.strip(), "start": _time(word.start_s), "end": _time(word.end_s)}
+        {
+            "word": word.text.strip(),
+            "start": _time(word.start_s),
+            "end": _time(word.end_s),
+            **_speaker(word),
+        }
         for segment in transcript.segments
         for word in segment.words
         if word.start_s is not None and word.end_s is not None

@@ -5,6 +5,7 @@ So an example cannot show what the server does not write.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from asr.pipeline.formats import (
     openai_json,
     verbose_json,
 )
+from asr.pipeline.speakers import Diarization, Turn
 from asr.pipeline.types import Segment, Transcript, Word
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def example(value: Any, summary: str = "") -> dict[str, Any]:
 
 def transcript() -> Transcript:
     """Two people greet each other."""
+    turns = (Turn(0.0, 1.5, "SPEAKER_00"), Turn(1.5, 3.5, "SPEAKER_01"))
+    voices = {"SPEAKER_00": (0.6, 0.8), "SPEAKER_01": (-0.28, 0.96)}  # real ones are longer
     return Transcript(
         language="en",
         task="transcribe",
@@ -57,7 +61,17 @@ def transcript() -> Transcript:
             _segment(0.0, 1.5, " Hello there.", "SPEAKER_00", (0.0, 0.6, 1.5)),
             _segment(1.5, 3.5, " General Kenobi.", "SPEAKER_01", (1.5, 2.3, 3.5)),
         ),
+        diarization=Diarization(turns, turns, voices, "resemblyzer"),
     )
+
+
+def unnamed() -> Transcript:
+    """The same, if nobody asked who they are."""
+    segments = (
+        replace(s, speaker=None, words=tuple(replace(word, speaker=None) for word in s.words))
+        for s in transcript().segments
+    )
+    return replace(transcript(), segments=tuple(segments), diarization=None)
 
 
 def _segment(
@@ -85,7 +99,7 @@ def _segment(
 def asr_texts() -> Examples:
     """Plain bodies of /asr."""
     return {
-        name: example(style.write(transcript(), speakers=False), f"output={name}")
+        name: example(style.write(unnamed()), f"output={name}")
         for name, style in CLASSIC.items()
         if name != "text"
     }
@@ -94,17 +108,19 @@ def asr_texts() -> Examples:
 def asr_objects() -> Examples:
     """Objects of /asr."""
     srt = {"srt": WRAPPED["srt"].write(transcript(), speakers=True)}
+    voices = asr_json(transcript(), listed=True, embeddings=True)
     return {
         "wrapped": example(asr_json(transcript(), listed=True), "the default"),
+        "wrapped_voices": example(voices, "return_speaker_embeddings=true"),
         "wrapped_srt": example(srt, "output_format=srt"),
-        "classic": example(asr_json(transcript(), listed=False), "output=json"),
+        "classic": example(asr_json(unnamed(), listed=False), "output=json"),
     }
 
 
 def openai_texts(content_type: str) -> Examples:
     """Bodies of /v1/audio that are text of a type."""
     return {
-        name: example(style.write(transcript()), f"response_format={name}")
+        name: example(style.write(unnamed()), f"response_format={name}")
         for name, style in OPENAI.items()
         if style.content_type == content_type
     }
@@ -112,18 +128,23 @@ def openai_texts(content_type: str) -> Examples:
 
 def openai_objects() -> Examples:
     """Objects of /v1/audio."""
+    spoken = verbose_json(transcript(), ["segment"])
     values = {
-        "json": openai_json(transcript()),
-        "verbose_json": verbose_json(transcript(), ("word", "segment")),
+        "json": openai_json(unnamed()),
+        "verbose_json": verbose_json(unnamed(), ["word", "segment"]),
         "diarized_json": diarized_json(transcript()),
     }
-    return {name: example(value, f"response_format={name}") for name, value in values.items()}
+    examples = {name: example(value, f"response_format={name}") for name, value in values.items()}
+    return examples | {"spoken": example(spoken, "response_format=verbose_json, diarize=true")}
 
 
 def openai_events() -> Examples:
     """What stream=true brings, from its first byte to its last."""
     return {
-        "stream": example(event_stream(transcript(), speakers=False), "stream=true"),
+        "stream": example(event_stream(unnamed(), speakers=False), "stream=true"),
+        "diarized": example(
+            event_stream(transcript(), speakers=True), "stream=true, response_format=diarized_json"
+        ),
         "error": example(event_stream(EngineRestarted(), speakers=False), "what went wrong later"),
     }
 

@@ -34,10 +34,10 @@ OPEN: dict[str, Any] = {"security": []}  # no key is asked for
 IN_QUERY_TOO = "The parameters are read from the query, too, under the same names; there they win."
 EVENTS = (
     "With `stream=true` the answer is a stream of server-sent events: `transcript.text.delta` "
-    "while the audio is being decoded, `transcript.text.segment` for `diarized_json`, at last "
-    "`transcript.text.done`, and `data: [DONE]`. An error on the way is an event `error` with the "
-    "envelope of OpenAIError, and the last one. Lines that begin with a colon keep the connection "
-    "open."
+    "while the audio is being decoded, `transcript.text.segment` for each segment if speakers are "
+    "asked for, at last `transcript.text.done`, and `data: [DONE]`. An error on the way is an "
+    "event `error` with the envelope of OpenAIError, and the last one. Lines that begin with a "
+    "colon keep the connection open."
 )
 AZURE_NAME = {
     "name": "name",

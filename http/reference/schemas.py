@@ -49,12 +49,13 @@ def _asr() -> dict[str, Schema]:
         "word_segments": listing(ref("AsrWord"), "The words of all segments"),
         "speaker_embeddings": {
             "type": "object",
-            "description": "A voice by its label, if it was asked for",
-            "additionalProperties": listing(number("")),
+            "description": "A vector for the voice behind each label, if they were asked for",
+            "additionalProperties": listing(number("Together they are of length 1")),
         },
+        "embedding_model": string("What made the vectors: compare only those of one model"),
         "warnings": listing(string(), "What was asked for and not done, and why"),
     }
-    hidden = ["speaker_embeddings"]
+    hidden = ["speaker_embeddings", "embedding_model"]
     return {
         "AsrWord": record(
             "A word. One that could not be placed has no times and no score.",
@@ -125,13 +126,21 @@ def _openai() -> dict[str, Schema]:
             logprobs=logprobs,
             **ending,
         ),
-        "VerboseWord": record("A word and when it was said.", word=string(), **_times()),
+        "VerboseWord": record(
+            "A word and when it was said; by whom, if `diarize` asks for it and it is known.",
+            ["speaker"],
+            word=string(),
+            **_times(),
+            speaker=string(examples=["SPEAKER_00"]),
+        ),
         "VerboseSegment": record(
-            "A line of the transcript.",
+            "A line of the transcript; by whom, if `diarize` asks for it and it is known.",
+            ["speaker"],
             id=integer(),
             seek=integer("Where its window begins, in hundredths of a second"),
             **_times(),
             text=string("With its leading space"),
+            speaker=string("In events A, B and so on", examples=["SPEAKER_00"]),
             **_measures(),
         ),
         "VerboseJson": record(
@@ -195,7 +204,7 @@ def _events() -> dict[str, Schema]:
             logprobs=logprobs,
         ),
         "TranscriptTextSegment": record(
-            "Who said what, if response_format is diarized_json: at the end of a stream.",
+            "Who said what: in diarized_json, and at the end of a stream if that is asked for.",
             type={"const": "transcript.text.segment"},
             id=string(examples=["seg_001"]),
             **_times(),

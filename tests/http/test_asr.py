@@ -104,7 +104,19 @@ async def test_the_text_of_json_is_a_string_or_the_list_of_segments(
         ({"output": "srt", "word_timestamps": "True"}, Options(), False),  # it shows none
         ({"output": "srt", "highlight_words": "True"}, Options(words=True), False),
         ({"output": "json", "audio_track": "2"}, Options(audio_track=2), False),
-        ({"output": "json", "return_speaker_embeddings": "1"}, Options(embeddings=True), False),
+        (
+            {"output": "json", "return_speaker_embeddings": "1"},
+            Options(diarize=True, embeddings=True),  # voices are those of speakers
+            False,
+        ),
+        (
+            {"output": "json", "return_speaker_embeddings": "1", "diarize": "0"},
+            Options(embeddings=True),
+            False,
+        ),
+        ({"output": "srt", "return_speaker_embeddings": "1"}, Options(), False),  # it shows none
+        ({"output": "tsv", "diarize": "1"}, Options(), False),  # nor does this
+        ({"output_format": "tsv"}, Options(diarize=True), False),
         ({"output": "txt", "enable_diarization": "1"}, Options(diarize=True), False),
         ({"hotwords": "Ada, Bob"}, Options(hotwords="Ada, Bob", words=True, diarize=True), False),
         ({"diarize": "false", "word_timestamps": "no"}, Options(), False),
@@ -216,6 +228,11 @@ async def test_a_transcript_says_what_was_skipped(
     house.answer = replace(HELLO, warnings=("no speakers: there is no diarizer",))
     answer = await client.post("/asr", data=asr_form(), headers=HEADERS)
     assert (await answer.get_json())["warnings"] == ["no speakers: there is no diarizer"]
+
+
+async def test_a_table_without_room_for_speakers_says_so(client: TestClientProtocol) -> None:
+    answer = await client.post("/asr?output=tsv&diarize=1", data=asr_form(), headers=HEADERS)
+    assert "no place for them" in answer.headers["Asr-Warnings"]
 
 
 async def test_embeddings_have_a_place_once_they_are_asked_for(client: TestClientProtocol) -> None:

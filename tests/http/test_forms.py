@@ -9,7 +9,7 @@ import pytest
 
 from asr.http import parameters as known
 from asr.http.fields import Fields
-from asr.http.forms import REFERENCE_BYTES_MAX, known_speakers, layout, remarks
+from asr.http.forms import known_speakers, layout, remarks
 from asr.pipeline.cues import Layout
 from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import KnownSpeaker
@@ -73,6 +73,10 @@ def test_nothing_is_remarked_of_what_is_done() -> None:
             "include only shows in json and events",
         ),
         (
+            *("diarize", "true", "json", known.TRANSCRIPTIONS),
+            "diarize only shows in diarized_json, verbose_json, text, srt, vtt and events",
+        ),
+        (
             *("output", "srt", "json", known.ASR),
             "output=srt changed nothing: the answer is json",
         ),
@@ -90,7 +94,19 @@ def test_nothing_is_remarked_of_what_is_done() -> None:
         ),
         (
             *("min_speakers", "2", "json", known.TRANSCRIPTIONS),
-            "min_speakers changed nothing: speakers were not asked for",
+            "min_speakers changed nothing: speakers are not told apart",
+        ),
+        (
+            *("known_speaker_names[]", "Ada", "json", known.TRANSCRIPTIONS),
+            "known_speaker_names changed nothing: speakers are not told apart",
+        ),
+        (
+            *("return_speaker_embeddings", "true", "json", known.ASR),
+            "return_speaker_embeddings changed nothing: speakers are not told apart",
+        ),
+        (
+            *("return_speaker_embeddings", "true", "srt", known.ASR),
+            "return_speaker_embeddings only shows in json",
         ),
         (
             *("prompt[text]", "Ada", "json", known.TRANSCRIPTIONS),
@@ -176,6 +192,11 @@ def test_known_voices_are_names_and_clips() -> None:
     assert known_speakers(fields()) == ()
 
 
+def test_ten_seconds_of_any_usual_sound_are_a_voice() -> None:
+    clip = bytes(10 * 48_000 * 2 * 2 + 44)
+    assert known_speakers(voices(["Ada"], [data_url(clip)])) == (KnownSpeaker("Ada", clip),)
+
+
 @pytest.mark.parametrize(
     ("names", "urls"),
     [
@@ -185,7 +206,7 @@ def test_known_voices_are_names_and_clips() -> None:
         (["Ada"], ["data:audio/wav;base64,???"]),
         (["Ada"], ["data:audio/wav;base64,UklG\u00e9"]),
         (["Ada"], ["data:audio/wav;base64,"]),
-        (["Ada"], [data_url(bytes(REFERENCE_BYTES_MAX + 1))]),
+        (["Ada"], [data_url(bytes(known.REFERENCE_BYTES_MAX + 1))]),
         (["Ada", "Ada"], [data_url(b"a"), data_url(b"b")]),
         (list("ABCDE"), [data_url(b"a")] * 5),
     ],

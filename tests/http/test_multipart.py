@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.http.multipart import FIELD_BYTES_MAX, MultipartForm, UrlEncodedForm
+from asr.http.multipart import CLIP_BYTES_MAX, FIELD_BYTES_MAX, MultipartForm, UrlEncodedForm
 from asr.pipeline.errors import InvalidRequest
 from tests.http.wire import AUDIO, BOUNDARY, END, form, part
 
@@ -87,19 +87,19 @@ def test_a_form_of_one_line_has_a_bound_too() -> None:
         form.feed(b"x")
 
 
-CLIP = part('form-data; name="known_speaker_references[]"', b"x" * 2_000_000)
+CLIP = part('form-data; name="known_speaker_references[]"', b"x" * CLIP_BYTES_MAX)
 
 
 def test_the_clips_of_known_voices_may_be_larger_than_words() -> None:
     _, _, fields = parse([CLIP * 4 + FILE + END])
-    assert [len(value) for _, value in fields] == [2_000_000] * 4
+    assert [len(value) for _, value in fields] == [CLIP_BYTES_MAX] * 4
 
 
 @pytest.mark.parametrize(
     "body",
     [
         CLIP * 5,
-        part('form-data; name="known_speaker_references"', b"x" * 2_000_001),
+        part('form-data; name="known_speaker_references"', b"x" * (CLIP_BYTES_MAX + 1)),
     ],
 )
 def test_there_is_a_bound_to_clips_too(body: bytes) -> None:

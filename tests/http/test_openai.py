@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asr.http.app import create_app
-from asr.pipeline.types import Options, Token
+from asr.pipeline.types import KnownSpeaker, Options, Token
 from tests.http.fakes import HELLO, Asked, as_house, segment
 from tests.http.wire import AUDIO, FORM_TYPE, form
 
@@ -127,8 +127,54 @@ async def test_diarized_json_asks_for_speakers(
 ) -> None:
     body = form({"response_format": "diarized_json", "num_speakers": "2"})
     answer = await (await client.post(PATH, data=body, headers=HEADERS)).get_json()
-    assert house.asked[0].options == Options("base", diarize=True, num_speakers=2)
+    assert house.asked[0].options == Options("base", diarize=True, num_speakers=2, resegment=True)
     assert {segment["speaker"] for segment in answer["segments"]} == {"A"}
+
+
+@pytest.mark.parametrize(
+    ("format", "shown"),
+    [
+        ("verbose_json", '"text":" general.","speaker":"SPEAKER_01"'),
+        ("text", "[SPEAKER_01] general."),
+        ("srt", "[SPEAKER_01] general."),
+        ("vtt", "[SPEAKER_01] general."),
+        ("json", '"warnings":["diarize only shows in '),
+    ],
+)
+async def test_speakers_are_told_in_other_formats_if_they_are_asked_for(
+    client: TestClientProtocol, house: FakeHouse, format: str, shown: str
+) -> None:
+    named = (replace(s, speaker=f"SPEAKER_0{at}") for at, s in enumerate(HELLO.segments))
+    house.answer = replace(HELLO, segments=tuple(named))
+    body = form({"response_format": format, "diarize": "true", "max_speakers": "2"})
+    answer = await client.post(PATH, data=body, headers=HEADERS)
+    assert shown in await answer.get_data(as_text=True)
+    assert house.asked[0].options == Options("base", diarize=format != "json", max_speakers=2)
+
+
+async def test_diarized_json_has_speakers_whatever_else_is_said(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    body = form({"response_format": "diarized_json", "diarize": "false"})
+    answer = await (await client.post(PATH, data=body, headers=HEADERS)).get_json()
+    assert house.asked[0].options.diarize
+    assert answer["warnings"] == [
+        "diarize=false changed nothing: diarized_json tells speakers apart"
+    ]
+
+
+async def test_known_voices_are_listened_for_where_speakers_are_told_apart(
+    client: TestClientProtocol, house: FakeHouse
+) -> None:
+    clip = "data:audio/wav;base64,UklGRg=="
+    voice = {"known_speaker_names[]": "Ada", "known_speaker_references[]": clip}
+    for format in ("json", "diarized_json"):
+        body = form({"response_format": format, **voice})
+        await client.post(PATH, data=body, headers=HEADERS)
+    assert [asked.options.known_speakers for asked in house.asked] == [
+        (),
+        (KnownSpeaker("Ada", b"RIFF"),),
+    ]
 
 
 async def test_json_has_the_probabilities_of_tokens_if_they_are_asked_for(

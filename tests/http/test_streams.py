@@ -110,11 +110,19 @@ async def test_speakers_are_told_at_the_end_if_they_are_asked_for(
     house.answer = replace(
         HELLO, segments=tuple(replace(s, speaker="SPEAKER_00") for s in HELLO.segments)
     )
-    told = events(await stream(client, response_format="diarized_json"))
-    names = [name for name, _ in told]
-    assert names == ["transcript.text.segment"] * 2 + ["transcript.text.done"]
-    assert [data["speaker"] for _, data in told[:2]] == ["A", "A"]
-    assert house.asked[0].options.diarize
+    house.news = (BEGUN, FIRST, SECOND)
+    asked: tuple[dict[str, str], ...] = ({"response_format": "diarized_json"}, {"diarize": "1"})
+    for fields in asked:
+        told = events(await stream(client, **fields))
+        assert [name.rpartition(".")[2] for name, _ in told] == [
+            *("delta", "delta", "segment", "segment", "done"),
+        ]
+        *_, (_, one), (_, other), (_, done) = told
+        assert [one["id"], other["id"]] == ["seg_001", "seg_002"]
+        assert [data["speaker"] for data in (one, other, *done["segments"])] == ["A"] * 4
+    assert [asked.options.diarize and asked.options.resegment for asked in house.asked] == [
+        True
+    ] * 2
 
 
 @pytest.mark.parametrize(

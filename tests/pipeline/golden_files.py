@@ -23,6 +23,7 @@ from asr.pipeline.formats import (
     openai_json,
     verbose_json,
 )
+from asr.pipeline.speakers import Diarization
 from asr.pipeline.types import Segment, Token, Transcript, Word
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ HARD = Transcript(
         segment(100 * HOUR_S, 100 * HOUR_S + 7.25, " 1 < 2", tokens=(), speaker="SPEAKER_00"),
     ),
     warnings=("hotwords were put before the prompt",),
+    diarization=Diarization(
+        turns=(),
+        exclusive=(),
+        voices={  # of one who says nothing, too, and of SPEAKER_01 none
+            "SPEAKER_00": (0.6, -0.8, 0.0),
+            "SPEAKER_02": (1.0, 0.0, 0.0),
+            "Zoë": (1 / 3, 2 / 3, -2 / 3),
+        },
+        voice_model="of a test",
+    ),
 )
 EMPTY = Transcript("en", "transcribe", 0.0, ())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ from asr.pipeline.formats import (
     openai_logprobs,
     verbose_json,
 )
+from asr.pipeline.letters import lettered
+from asr.pipeline.speakers import Diarization
 from asr.pipeline.types import Token, Transcript, Word
 from tests.pipeline.golden_files import EMPTY, FILES, GOLDEN, HARD, SHAPES, content, segment
 
@@ -105,6 +108,44 @@ def test_the_bytes_of_tokens_join_to_the_text_also_where_a_letter_is_spread_over
         {"token": "�", "logprob": -9999.0, "bytes": [169]},
     ]
     assert bytes(byte for token in told for byte in token["bytes"]).decode() == " aé"
+
+
+def test_voices_are_those_of_the_segments_speakers_and_who_has_none_is_named() -> None:
+    told = asr_json(HARD, listed=False, embeddings=True)
+    assert list(told["speaker_embeddings"]) == ["SPEAKER_00", "Zoë"]
+    assert told["embedding_model"] == "of a test"
+    assert told["warnings"] == [
+        *HARD.warnings,
+        "there is no embedding of SPEAKER_01: too little of that voice is heard alone",
+    ]
+
+
+def test_where_nobody_was_told_apart_there_are_no_voices_and_no_model_of_them() -> None:
+    unheard = replace(HARD, diarization=None)
+    told = asr_json(unheard, listed=False, embeddings=True)
+    assert (told["speaker_embeddings"], "embedding_model" in told) == ({}, False)
+    assert told["warnings"] == list(HARD.warnings)
+
+
+def test_a_written_voice_is_as_good_as_the_voice() -> None:
+    voice = tuple(math.sin(at) / math.sqrt(128) for at in range(256))
+    heard = Diarization((), (), {"SPEAKER_00": voice}, "of a test")
+    said = replace(HARD, diarization=heard)
+    told = asr_json(said, listed=False, embeddings=True)["speaker_embeddings"]["SPEAKER_00"]
+    cosine = sum(map(mul, told, voice)) / math.hypot(*told) / math.hypot(*voice)
+    assert cosine == pytest.approx(1, abs=1e-12)
+    assert math.hypot(*told) == pytest.approx(math.hypot(*voice), abs=1e-7)
+
+
+def test_verbose_json_names_those_who_speak_once_they_are_told_apart() -> None:
+    told = verbose_json(HARD, ("segment", "word"))
+    assert [s.get("speaker") for s in told["segments"]] == [s.speaker for s in HARD.segments]
+    assert told["words"][0] == {"word": "Look", "start": 0.1, "end": 0.5, "speaker": "SPEAKER_00"}
+    assert "speaker" not in told["words"][1]
+
+
+def test_to_be_called_by_letters_twice_changes_nothing() -> None:
+    assert lettered(lettered(HARD)) == lettered(HARD)
 
 
 @pytest.mark.parametrize(
