@@ -41,12 +41,23 @@ def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
     parser.add_argument("--prompt", help="text that goes before the first words")
     parser.add_argument("--words", action="store_true", help="times of every word")
-    parser.add_argument("--diarize", action="store_true", help="say who speaks")
     parser.add_argument("--audio-track", type=_count, metavar="N", help="of a film, counted from 1")
+    _fill_speakers(parser.add_argument_group("speakers"))
     _fill_layout(parser.add_argument_group("subtitles", "for srt and vtt"))
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="write STEM.FORMAT files there"
     )
+
+
+def _fill_speakers(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--diarize",
+        action="store_true",
+        help="say who speaks; tsv then has a column for that, and its times in seconds",
+    )
+    group.add_argument("--speakers", type=_count, metavar="N", help="how many they are")
+    group.add_argument("--min-speakers", type=_count, metavar="N", help="how many at least")
+    group.add_argument("--max-speakers", type=_count, metavar="N", help="how many at most")
 
 
 def _fill_layout(group: argparse._ArgumentGroup) -> None:

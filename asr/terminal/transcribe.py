@@ -16,7 +16,7 @@ from asr.actors.house import House
 from asr.pipeline import types
 from asr.pipeline.cues import AS_SEGMENTS, Layout
 from asr.pipeline.errors import AsrError, InvalidRequest
-from asr.pipeline.formats import CLASSIC, asr_json
+from asr.pipeline.formats import CLASSIC, WRAPPED, asr_json
 from asr.pipeline.languages import canonical_language
 from asr.pipeline.types import Options, Transcript
 from asr.terminal.exits import DONE, FAILED
@@ -52,6 +52,7 @@ def job(arguments: Namespace) -> Job:
     cues = style is not None and style.has_cues
     if not (cues or layout.plain):
         raise InvalidRequest("the layout of subtitles only shows in srt and vtt: see --format")
+    _check_speakers(arguments)
     options = Options(
         model=arguments.model,
         language=canonical_language(arguments.language) if arguments.language else None,
@@ -59,11 +60,22 @@ def job(arguments: Namespace) -> Job:
         prompt=arguments.prompt,
         words=arguments.words or (cues and layout.wants_words),
         diarize=arguments.diarize,
+        num_speakers=arguments.speakers,
+        min_speakers=arguments.min_speakers,
+        max_speakers=arguments.max_speakers,
         audio_track=arguments.audio_track,
     )
     asked = Job(tuple(arguments.files), arguments.format, options, arguments.output, layout)
     _check_targets(asked)
     return asked
+
+
+def _check_speakers(arguments: Namespace) -> None:
+    fewest, most = arguments.min_speakers, arguments.max_speakers
+    if any((arguments.speakers, fewest, most)) and not arguments.diarize:
+        raise InvalidRequest("how many speakers there are only matters with --diarize")
+    if fewest and most and fewest > most:
+        raise InvalidRequest("--min-speakers is more than --max-speakers")
 
 
 def _check_targets(job: Job) -> None:
@@ -155,7 +167,7 @@ def render(transcript: Transcript, job: Job) -> str:
     """The transcript in the job's format, ending with a newline."""
     if job.format == "json":
         return json.dumps(asr_json(transcript, listed=False), ensure_ascii=False) + "\n"
-    style = CLASSIC[job.format]
+    style = (WRAPPED if job.options.diarize else CLASSIC)[job.format]
     text = style.write(transcript, speakers=job.options.diarize, layout=job.layout)
     return text if text.endswith("\n") else text + "\n"
 

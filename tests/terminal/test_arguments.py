@@ -21,7 +21,8 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--max-line-width 0", "--audio-track two", "--max-cue-seconds nan"]
+    "words",
+    ["--max-line-width 0", "--audio-track two", "--max-cue-seconds nan", "--speakers 0"],
 )
 def test_a_number_that_means_nothing_is_a_usage_error(
     words: str, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,32 @@ def test_subtitles_have_the_layout_asked_for_and_the_words_that_it_wants() -> No
     asked = job(parse([*f"{words} {more}".split(), "vtt"]))
     assert asked.layout == Layout(42, 2, 7, True, 7.0)
     assert asked.options == Options(words=True, audio_track=2)
+
+
+def test_who_knows_how_many_speak_may_say_so() -> None:
+    words = "transcribe a.mp3 --diarize --speakers 2 --min-speakers 1 --max-speakers 3"
+    asked = Options(diarize=True, num_speakers=2, min_speakers=1, max_speakers=3)
+    assert job(parse(words.split())).options == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("--speakers 2", "only matters with --diarize"),
+        ("--max-speakers 2", "only matters with --diarize"),
+        ("--diarize --min-speakers 3 --max-speakers 2", "is more than"),
+    ],
+)
+def test_counts_of_speakers_that_mean_nothing_are_refused(words: str, wrong: str) -> None:
+    with pytest.raises(InvalidRequest, match=wrong):
+        job(parse(["transcribe", "a.mp3", *words.split()]))
+
+
+@pytest.mark.parametrize("format", ["txt", "json", "srt", "vtt", "tsv"])
+def test_speakers_are_named_in_every_format_if_they_are_asked_for(format: str) -> None:
+    heard = said("one")
+    heard = replace(heard, segments=tuple(replace(s, speaker="Zoë") for s in heard.segments))
+    assert "Zoë" in render(heard, Job((), format, Options(diarize=True)))
 
 
 @pytest.mark.parametrize("format", ["txt", "json", "tsv"])
