@@ -8,15 +8,14 @@ memory than a short one, and its first speech is known long before its last.
 from __future__ import annotations
 
 import importlib.util
-import logging
 import math
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
+from asr.pipeline.heavy import import_pyannote
 from asr.pipeline.types import Found, Span
 from asr.pipeline.voice import Voice
 
@@ -173,14 +172,10 @@ class Average:
 
 
 def _load_network(step_s: float, threads: int, wanted: str) -> Any:
-    _hush()
+    import_pyannote(threads)
     import torch
     from pyannote.audio import Inference, Model
-    from pyannote.audio.telemetry import metrics
 
-    metrics.set_telemetry_metrics(False)
-    metrics.provider.shutdown()  # ends the thread that would send them
-    torch.set_num_threads(threads)
     model: Any = Model.from_pretrained(_weights())
     device = wanted if wanted == "cuda" and torch.cuda.is_available() else "cpu"
     batch = BATCHES[device]
@@ -193,14 +188,3 @@ def _weights() -> Path:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("whispermlx is not installed")
     return Path(spec.origin).parent / "assets" / "pytorch_model.bin"
-
-
-def _hush() -> None:
-    """Silence two notes that are true and mean nothing here.
-
-    Filters stay in place: taking them back would race with the other threads' own.
-    """
-    # Its audio files are never opened by pyannote: samples come from our own decoder.
-    warnings.filterwarnings("ignore", r"\s*torchcodec is not installed correctly", UserWarning)
-    # "Lightning automatically upgraded your loaded checkpoint": in memory, at each load.
-    logging.getLogger("lightning.pytorch.utilities.migration.utils").setLevel(logging.WARNING)

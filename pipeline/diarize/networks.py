@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.diarize.sources import CAMPPLUS, CAMPPLUS_CODE, SEGMENTATION, checked
 from asr.pipeline.diarize.turns import Grid, powerset
 from asr.pipeline.errors import SpeakersUnavailable
+from asr.pipeline.heavy import import_pyannote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,20 +93,8 @@ class Networks:
 
     def __init__(self, source: Source, *, device: str, threads: int) -> None:
         """Raises SpeakersUnavailable."""
-        hush()
-        import torch
-        from pyannote.audio.telemetry import metrics
-
-        metrics.set_telemetry_metrics(False)
-        metrics.provider.shutdown()  # ends the thread that would send them
-        torch.set_num_threads(threads)
+        import_pyannote(threads)
         device = DEVICES[device]
         self.segment = Segmenter(checked(SEGMENTATION), step=0.25, device=device)
         self.voice_model = source.voice_model
         self.embed = CamPlusPlus(device=device)
-
-
-def hush() -> None:
-    """Silence notes that are true and mean nothing here; see ``vad.py``."""
-    warnings.filterwarnings("ignore", r"\s*torchcodec is not installed correctly", UserWarning)
-    logging.getLogger("lightning.pytorch.utilities.migration.utils").setLevel(logging.WARNING)
