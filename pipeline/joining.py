@@ -7,9 +7,8 @@ has little, and that stands alone between two words of one other speaker, is tha
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from asr.pipeline.parting import Part, cut, find_words
@@ -75,9 +74,8 @@ class Turns:
     def guess(self, start_s: float, end_s: float) -> Guess:
         """Who speaks most between two times, the first of those who speak as much."""
         shares: dict[str, float] = {}
-        for turn in islice(self._turns, self._last_before(start_s), None):
-            if turn.start_s >= end_s:
-                break
+        first = self._last_before(start_s)
+        for turn in self._turns[first : bisect_left(self._starts_s, end_s, lo=first)]:
             share_s = min(end_s, turn.end_s) - max(start_s, turn.start_s)
             if share_s > 0:
                 shares[turn.speaker] = shares.get(turn.speaker, 0.0) + share_s
