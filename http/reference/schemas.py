@@ -24,7 +24,7 @@ EVENTS = ("transcript.text.delta", "transcript.text.segment", "transcript.text.d
 
 def schemas() -> dict[str, Schema]:
     """All of them."""
-    return _asr() | _openai() | _models() | _events() | _errors() | _state()
+    return _asr() | _openai_parts() | _openai() | _models() | _events() | _errors() | _state()
 
 
 def _measures() -> dict[str, Schema]:
@@ -101,9 +101,7 @@ def _asr() -> dict[str, Schema]:
     }
 
 
-def _openai() -> dict[str, Schema]:
-    ending = {"usage": ref("Usage"), "warnings": ref("Warnings")}
-    logprobs = listing(ref("Logprob"), "If `include` asks for them")
+def _openai_parts() -> dict[str, Schema]:
     return {
         "Usage": record(
             "What OpenAI would bill: whole seconds, begun ones too.",
@@ -118,13 +116,6 @@ def _openai() -> dict[str, Schema]:
             token=string(),
             logprob=number("Its log-probability", maximum=0),
             bytes=listing({"type": "integer", "minimum": 0, "maximum": 255}),
-        ),
-        "Json": record(
-            "response_format=json",
-            ["logprobs", "warnings"],
-            text=string(),
-            logprobs=logprobs,
-            **ending,
         ),
         "VerboseWord": record(
             "A word and when it was said; by whom, if `diarize` asks for it and it is known.",
@@ -142,6 +133,20 @@ def _openai() -> dict[str, Schema]:
             text=string("With its leading space"),
             speaker=string("In events A, B and so on", examples=["SPEAKER_00"]),
             **_measures(),
+        ),
+    }
+
+
+def _openai() -> dict[str, Schema]:
+    ending = {"usage": ref("Usage"), "warnings": ref("Warnings")}
+    logprobs = listing(ref("Logprob"), "If `include` asks for them")
+    return {
+        "Json": record(
+            "response_format=json",
+            ["logprobs", "warnings"],
+            text=string(),
+            logprobs=logprobs,
+            **ending,
         ),
         "VerboseJson": record(
             "response_format=verbose_json. `words` and `segments` by timestamp_granularities: "
