@@ -1,20 +1,13 @@
 """The listener: the worker that finds speech, with the voice activity network."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import ceil
-from typing import TypeAlias
 
-import trio
-
-from asr.actors.thread import InThread
-from asr.actors.workbench import run_worker
-from asr.actors.worker import Answers, Intake, Tool, Worker, WorkerMessage
+from asr.actors.worker import Answers, Worker
 from asr.pipeline.audio import Audio
 from asr.pipeline.types import Found
-
-Finder: TypeAlias = Tool[Audio, Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +37,3 @@ class Listener(Worker[Audio, Found]):
         blocks_max = ceil(audio.duration_s) + 2  # a block is a second at least
         async with self.ask(audio, answers_max=blocks_max) as answers:
             yield Speech(answers, audio)
-
-
-ListenerMessage: TypeAlias = WorkerMessage[Audio, Found]
-
-
-async def run_listener(
-    inbox: trio.MemoryReceiveChannel[ListenerMessage],
-    make: Callable[[], Finder],
-    in_thread: InThread,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """A listener whose questions do not outlive a crash: for callers of before."""
-    intake = Intake(inbox)
-    try:
-        await run_worker(intake, make, in_thread, task_status=task_status)
-    finally:
-        intake.forget()

@@ -171,13 +171,10 @@ class Intake(Generic[Q, A]):
 
     def close(self) -> None:
         """There will be no worker any more: everybody hears so."""
-        self.forget()
-        refuse_mail(self.inbox)
-
-    def forget(self) -> None:
         for asked in self.waiting:
             asked.reply.close()
         self.waiting.clear()
+        refuse_mail(self.inbox)
 
 
 def open_worker(

@@ -63,6 +63,18 @@ async def test_rare_crashes_never_exhaust_it(autojump_clock: MockClock) -> None:
     assert len(task.starts) == 11
 
 
+async def test_where_any_number_of_crashes_is_borne_it_is_run_again_each_time(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = Task(*[1.0] * 101)
+    began = trio.current_time()
+    await supervise("diarizer", task, restarts=Restarts(most=None, pause_s=2))
+    assert [at - began for at in task.starts] == [3.0 * number for number in range(101)]
+    assert {record.getMessage() for record in caplog.records} == {
+        "diarizer crashed; it is started again each time"
+    }
+
+
 async def test_a_crash_that_is_explained_does_not_count_nor_do_those_that_it_explains(
     autojump_clock: MockClock,
 ) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple
 
 from asr.actors.keeper import Health, keep
 from asr.actors.metrics import Metrics
 from asr.actors.workbench import run_worker
-from asr.actors.worker import Worker, open_worker
+from asr.actors.worker import Answers, Worker, open_worker
 from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import trio
 
     from tests.fakes import FakeThread
 
 A = TypeVar("A")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,16 @@ class ScriptedTask:
         return answer
 
 
+class Office(Worker[Job, str]):
+    """Where to reach the worker."""
+
+
+async def told(answers: Answers[str], heard: list[str]) -> None:
+    """Put down every answer, as it comes."""
+    async for answer in answers:
+        heard += [answer]
+
+
 class Workshop:
     """A worker that is kept at work, and what its askers hear."""
 
@@ -89,7 +103,7 @@ class Workshop:
         self._mail_max = mail_max
 
     async def open(self, nursery: trio.Nursery) -> None:
-        self.worker, intake = open_worker(Worker[Job, str], self._mail_max)
+        self.worker, intake = open_worker(Office, self._mail_max)
         await keep(
             "worker",
             partial(run_worker, intake, self.script.tool, self._thread),
@@ -105,8 +119,7 @@ class Workshop:
         heard = self.heard[name] = []
         try:
             async with self.worker.ask(Job(name, steps), answers_max=steps) as answers:
-                async for answer in answers:
-                    heard.append(answer)
+                await told(answers, heard)
             heard.append("end")
         except AsrError as error:
             heard.append(type(error).__name__)
@@ -114,6 +127,11 @@ class Workshop:
     def said(self) -> dict[str, str]:
         """What everybody has heard so far, in one line each."""
         return {name: " ".join(heard) for name, heard in self.heard.items()}
+
+
+async def never_yielding(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
+    """A thread so fast that nobody reads an answer before the last one is there."""
+    return fn(*args)
 
 
 @dataclass
