@@ -77,7 +77,10 @@ def test_a_segment_without_words_is_said_by_who_speaks_most_of_it() -> None:
 @pytest.mark.parametrize(
     ("turns", "told"),
     [
-        ([(0, 10.1, "A"), (11.3, 99, "B")], "B" + "ABB"),  # 0.4 and 0.3 s from the second word
+        (
+            [(0, 1, "C"), (1, 10.1, "A"), (11.3, 99, "B")],
+            "B" + "ABB",
+        ),  # 0.4 and 0.3 s from the second word
         ([(0, 9, "A"), (12.2, 13, "B")], "B" + "ABB"),
         ([(0, 9, "A")], "A" + "AAA"),
         ([(12, 13, "A")], "A" + "AAA"),
@@ -125,6 +128,19 @@ def test_a_stray_between_two_speakers_is_left_to_its_own() -> None:
     words = Word(" a", 0, 1), Word(" b", 1, 1.2), Word(" c", 1.2, 3)
     turns = (0, 1, "A"), (1, 1.1, "B"), (1.2, 3, "C")
     assert speakers(segment(0, 3, " a b c", *words), *turns) == "C" + "ABC"
+
+
+def test_of_strays_that_alternate_none_speaks_for_the_next() -> None:
+    words = [Word(f" {at}", 1 + at / 5, 1.2 + at / 5) for at in range(3)]
+    turns = [(1 + at / 5, 1.1 + at / 5, who) for at, who in enumerate("BAB")]
+    said = segment(0, 3, " a 0 1 2 c", Word(" a", 0, 1), *words, Word(" c", 1.6, 3))
+    assert speakers(said, (0, 1, "A"), *turns, (1.6, 3, "A")) == "A" + "AAAAA"
+
+
+def test_a_part_lasts_from_its_first_word_to_its_last_whichever_those_are() -> None:
+    words = [Word(" a", 0, 2), Word(" b", 0.5, 1), Word(" c", 3.5, 4), Word(" d", 3, 3.5)]
+    told = parts(segment(0, 5, " a b c d", *words), (0, 2.5, "A"), (2.5, 5, "B"))
+    assert shown(told) == ["0-2 A: a b", "3-5 B: c d"]
 
 
 def test_a_segment_ends_where_the_speaker_changes_between_two_words() -> None:
@@ -192,9 +208,11 @@ TURNS = (0, 1, "A"), (1, 2, "B")
 
 def test_tokens_are_parted_at_the_byte_where_the_text_is() -> None:
     said = tuple(Token(text, -at / 8) for at, text in enumerate([b" n", "é".encode()[:1]]))
-    said += (Token("é".encode()[1:] + b"e", -0.5), Token(b" b", -0.75))
+    said += (Token("é".encode()[1:] + b"e", -0.5), Token(b" bcdef", -0.75))
     whole = replace(
-        segment(0, 2, " née b", Word(" née", 0, 1), Word(" b", 1, 2)), tokens=TOKENS, said=said
+        segment(0, 2, " née bcdef", Word(" née", 0, 1), Word(" bcdef", 1, 2)),
+        tokens=TOKENS,
+        said=said,
     )
     one, other = parts(whole, *TURNS)
     assert (one.tokens, other.tokens) == (TOKENS[:4], TOKENS[4:])
@@ -202,9 +220,11 @@ def test_tokens_are_parted_at_the_byte_where_the_text_is() -> None:
 
 
 def test_tokens_whose_bytes_are_not_known_are_taken_to_be_as_long_as_each_other() -> None:
-    whole = replace(segment(0, 2, " née b", Word(" née", 0, 1), Word(" b", 1, 2)), tokens=TOKENS)
+    whole = replace(
+        segment(0, 2, " née bcdef", Word(" née", 0, 1), Word(" bcdef", 1, 2)), tokens=TOKENS
+    )
     one, other = parts(whole, *TURNS)
-    assert (one.tokens, other.tokens) == (TOKENS[:4], TOKENS[4:])
+    assert (one.tokens, other.tokens) == (TOKENS[:3], TOKENS[3:])
 
 
 def test_words_that_nobody_asked_for_are_left_out() -> None:
