@@ -230,3 +230,19 @@ def test_tokens_whose_bytes_are_not_known_are_taken_to_be_as_long_as_each_other(
 def test_words_that_nobody_asked_for_are_left_out() -> None:
     said = spoken(0, "a b"), segment(1, 2, " c")
     assert without_words(said) == (replace(said[0], words=()), said[1])
+
+
+def test_a_word_that_is_not_in_the_text_goes_with_the_one_before_it() -> None:
+    words = Word(" a", 0, 1), Word(" c", 1, 2), Word(" see", 2, 3)
+    one, other = parts(segment(0, 3, " a c", *words), (0, 1, "A"), (1, 3, "B"))
+    assert ([word.text for word in one.words], other.text) == ([" a"], " c")
+    assert [(word.text, word.speaker) for word in other.words] == [(" c", "B"), (" see", "B")]
+
+
+def test_bytes_of_other_tokens_than_the_segments_are_parted_by_themselves() -> None:
+    words = Word(" a", 0, 1), Word(" b", 1, 2)
+    said = Token(b" a", -0.5), Token(b" b", -0.5)
+    whole = replace(segment(0, 2, " a b", *words), tokens=(1, 2, 3, 4), said=said)
+    one, other = parts(whole, *TURNS)
+    assert (one.tokens, other.tokens) == ((1, 2), (3, 4))
+    assert (one.said, other.said) == (said[:1], said[1:])
