@@ -1,3 +1,5 @@
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ import trio
 from tests.actors.fake_engine import Script
 from tests.actors.room import Room
 from tests.actors.walk import Walk
+from tests.actors.workshop import Workshop
 from tests.fakes import FakeThread
 
 
@@ -26,3 +29,18 @@ async def walk(room: Room, nursery: trio.Nursery, thread: FakeThread, tmp_path: 
     walk = Walk(room, tmp_path)
     await walk.open(nursery, thread)
     return walk
+
+
+@pytest.fixture
+async def shop(nursery: trio.Nursery, thread: FakeThread) -> Workshop:
+    shop = Workshop(thread)
+    await shop.open(nursery)
+    return shop
+
+
+@pytest.fixture
+def no_chance_collection() -> Iterator[None]:
+    """Nothing is collected but when it is asked for."""
+    gc.disable()
+    yield
+    gc.enable()

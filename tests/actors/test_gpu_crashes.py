@@ -1,8 +1,6 @@
 """What stops the engine, what must not, and who hears of it."""
 
-import gc
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -210,14 +208,6 @@ async def test_another_file_that_is_missing_is_a_crash(
     await room.detect_in("b", window_of(tmp_path / "b"))
     assert room.heard == {"a": "a0", "b": "de"}
     assert room.script.made == 3
-
-
-@pytest.fixture
-def no_chance_collection() -> Iterator[None]:
-    """Nothing is collected but when it is asked for."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_chance_collection")

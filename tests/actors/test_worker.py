@@ -6,22 +6,8 @@ from asr.actors.workbench import run_worker
 from asr.actors.worker import open_worker
 from asr.pipeline.errors import ModelUnavailable
 from tests.actors.fakes import step
-from tests.actors.workshop import Job, Office, Script, Workshop
+from tests.actors.workshop import Job, Office, Script, ScriptedTool, Workshop, at_work
 from tests.fakes import FakeThread, pass_time
-
-
-@pytest.fixture
-async def shop(nursery: trio.Nursery, thread: FakeThread) -> Workshop:
-    shop = Workshop(thread)
-    await shop.open(nursery)
-    return shop
-
-
-async def at_work(nursery: trio.Nursery, shop: Workshop, *jobs: tuple[str, int]) -> None:
-    """Askers, one after the other."""
-    for name, steps in jobs:
-        nursery.start_soon(shop.ask, name, steps)
-        await wait_all_tasks_blocked()
 
 
 async def test_it_loads_at_the_first_need_and_answers_step_by_step(shop: Workshop) -> None:
@@ -182,6 +168,14 @@ async def test_it_is_freed_when_it_has_idled_and_loaded_again_when_needed(
     await shop.worker.drop_idle(60)
     await shop.ask("c")
     assert shop.script.record == ["load", "a1", "b1", "load", "c1"]
+
+
+@pytest.mark.usefixtures("no_chance_collection")
+async def test_what_was_freed_is_gone_and_before_that_what_is_done(shop: Workshop) -> None:
+    await shop.ask("a", 2)
+    assert [type(each) for each in shop.script.alive] == [ScriptedTool]
+    await shop.worker.drop_idle(0)
+    assert [*shop.script.alive] == []
 
 
 async def test_warming_counts_as_use(shop: Workshop, autojump_clock: MockClock) -> None:

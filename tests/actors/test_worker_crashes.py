@@ -1,7 +1,6 @@
 """What a crash of a worker's tool costs, and whom."""
 
 import gc
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -16,7 +15,7 @@ from asr.actors.workbench import run_worker
 from asr.actors.worker import open_worker
 from asr.pipeline.errors import EngineRestarted, ModelUnavailable
 from tests.actors.fakes import step
-from tests.actors.workshop import Job, Office, Script, ScriptedTool, Workshop, told
+from tests.actors.workshop import Job, Office, Script, ScriptedTool, Workshop, at_work, told
 from tests.fakes import FakeThread, pass_time
 
 
@@ -26,20 +25,6 @@ def little_garbage() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
-
-
-@pytest.fixture
-async def shop(nursery: trio.Nursery, thread: FakeThread) -> Workshop:
-    shop = Workshop(thread)
-    await shop.open(nursery)
-    return shop
-
-
-async def at_work(nursery: trio.Nursery, shop: Workshop, *jobs: tuple[str, int]) -> None:
-    """Askers, one after the other."""
-    for name, steps in jobs:
-        nursery.start_soon(shop.ask, name, steps)
-        await wait_all_tasks_blocked()
 
 
 @pytest.mark.parametrize(
@@ -255,26 +240,15 @@ def test_whatever_happens_everybody_hears_its_own_answers_once_and_in_order(
         assert shop.heard[f"{number}x"] == [*answers, ends[fault if stumbles else None]]
 
 
-@pytest.fixture
-def no_chance_collection() -> Iterator[None]:
-    """Nothing is collected but when it is asked for."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.usefixtures("no_chance_collection")
 async def test_a_crashed_tool_is_gone_before_the_next_one_is_made() -> None:
     """On a real thread, as only that ties the tool into a cycle; so without the mock clock."""
     script = Script(faults={"a1": MemoryError()})
-    made: list[weakref.ref[ScriptedTool]] = []
     alive: list[int] = []
 
     def make() -> ScriptedTool:
-        alive.append(sum(tool() is not None for tool in made))
-        tool = script.tool()
-        made.append(weakref.ref(tool))
-        return tool
+        alive.append(len(script.alive))
+        return script.tool()
 
     worker, intake = open_worker(Office, 1)
 

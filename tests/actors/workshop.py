@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple
+
+from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.keeper import Health, keep
 from asr.actors.metrics import Metrics
@@ -39,6 +42,7 @@ class Script:
     record: list[str] = field(default_factory=list)
     faults: dict[str, Exception] = field(default_factory=dict)  # at "load", "begin a" or "a1"
     made: int = 0
+    alive: weakref.WeakSet[object] = field(default_factory=weakref.WeakSet)  # tools and tasks
 
     def tool(self) -> ScriptedTool:
         self.made += 1
@@ -49,9 +53,13 @@ class Script:
             raise fault
 
 
-@dataclass
+@dataclass(eq=False)
 class ScriptedTool:
     script: Script
+
+    def __post_init__(self) -> None:
+        self.cycle = self  # as networks have them
+        self.script.alive.add(self)
 
     def load(self) -> None:
         self.script.stumble("load")
@@ -62,11 +70,14 @@ class ScriptedTool:
         return ScriptedTask(self, job)
 
 
-@dataclass
+@dataclass(eq=False)
 class ScriptedTask:
     tool: ScriptedTool
     job: Job
     stepped: int = 0
+
+    def __post_init__(self) -> None:
+        self.tool.script.alive.add(self)
 
     @property
     def done(self) -> bool:
@@ -127,6 +138,13 @@ class Workshop:
     def said(self) -> dict[str, str]:
         """What everybody has heard so far, in one line each."""
         return {name: " ".join(heard) for name, heard in self.heard.items()}
+
+
+async def at_work(nursery: trio.Nursery, shop: Workshop, *jobs: tuple[str, int]) -> None:
+    """Askers, one after the other."""
+    for name, steps in jobs:
+        nursery.start_soon(shop.ask, name, steps)
+        await wait_all_tasks_blocked()
 
 
 async def never_yielding(fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
