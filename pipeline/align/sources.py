@@ -1,0 +1,228 @@
+"""Where a language's alignment network comes from: this disk, else the place that publishes it.
+
+Which network is for which language is whispermlx's choice. Nothing that is downloaded is run: files
+of weights are read as numbers only.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asr.pipeline.align.emissions import TorchaudioNetwork, TransformersNetwork
+from asr.pipeline.align.wording import Alphabet
+from asr.pipeline.errors import AlignmentUnavailable
+from asr.pipeline.hub import ANSWER_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asr.pipeline.align.emissions import Network
+    from asr.pipeline.models import ModelSettings
+
+TABLES = ("DEFAULT_ALIGN_MODELS_TORCH", "DEFAULT_ALIGN_MODELS_HF")  # an earlier one goes first
+BUNDLES = "https://download.pytorch.org/torchaudio/models/"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+CONFIGS = ("config.json", "vocab.json")
+EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+
+KEPT = 2  # networks in memory: up to 1.3 GB each, all but one
+RETRY_AFTER_S = 600.0  # a machine without a network does not try for each request
+DOWNLOAD_MAX_S = 900.0
+
+
+class Loaded(NamedTuple):
+    """A network that is in memory, and the letters that it knows."""
+
+    network: Network
+    alphabet: Alphabet
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A network that could not be had: why, and until when that is not tried again."""
+
+    reason: str
+    until: float
+
+
+class Networks:
+    """The networks by language: a few in memory, those used last. For one thread.
+
+    ``names`` has those of the networks by Whisper's language codes; ``fetch`` raises
+    AlignmentUnavailable. ``clock`` counts seconds.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        fetch: Callable[[str], Loaded],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names = names
+        self._fetch = fetch
+        self._clock = clock
+        self._kept: dict[str, Loaded] = {}
+        self._missed: dict[str, Missed] = {}
+
+    def get(self, language: str) -> Loaded:
+        """The network for a language. Raises AlignmentUnavailable."""
+        name = self._names.get(language)
+        if name is None:
+            raise AlignmentUnavailable(f"No alignment model for the language {language!r} is known")
+        loaded = self._kept.pop(name, None) or self._have(name)
+        self._kept[name] = loaded  # used last, and so at the end
+        return loaded
+
+    def _have(self, name: str) -> Loaded:
+        missed = self._missed.get(name)
+        if missed and self._clock() < missed.until:
+            raise AlignmentUnavailable(missed.reason)
+        while len(self._kept) >= KEPT:
+            del self._kept[next(iter(self._kept))]
+        try:
+            loaded = self._fetch(name)
+        except AlignmentUnavailable as error:
+            self._missed[name] = Missed(error.message, self._clock() + RETRY_AFTER_S)
+            raise
+        self._missed.pop(name, None)
+        return loaded
+
+
+def published() -> Mapping[str, str]:
+    """Language codes to names of torchaudio's bundles and of the hub's repositories.
+
+    Read from whispermlx's source: its import brings pandas and NLTK, and takes seconds.
+    """
+    spec = importlib.util.find_spec("whispermlx")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("whispermlx is not installed")
+    tree = ast.parse(Path(spec.origin).with_name("alignment.py").read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in TABLES:
+                tables[name] = ast.literal_eval(node.value)
+    return {code: name for table in reversed(TABLES) for code, name in tables[table].items()}
+
+
+def fetch(name: str, settings: ModelSettings, device: str) -> Loaded:
+    """The network of that name in memory, from this disk or from where it is published.
+
+    Blocks, for minutes if it must be downloaded. Raises AlignmentUnavailable.
+    """
+    own = settings.cache_dir.expanduser() / "align"
+    read = _read_repository if "/" in name else _read_bundle
+    try:
+        return read(name, settings, own, device)
+    except AlignmentUnavailable:
+        raise
+    except OSError as error:
+        reason = f"The alignment model {name!r} could not be fetched"
+        raise AlignmentUnavailable(reason) from error
+    except Exception as error:  # what the libraries raise over files that are cut short, or strange
+        raise AlignmentUnavailable(f"The alignment model {name!r} cannot be read") from error
+
+
+def _read_bundle(name: str, settings: ModelSettings, own: Path, device: str) -> Loaded:
+    """One of torchaudio's, kept in our cache or in torch's own."""
+    import torch
+    import torchaudio  # type: ignore[import-untyped]
+
+    bundle: Any = getattr(torchaudio.pipelines, name)
+    folders = (own, Path(torch.hub.get_dir()) / "checkpoints")
+    folder = next((folder for folder in folders if (folder / bundle._path).is_file()), own)
+    if not (folder / bundle._path).is_file():
+        _check_online(name, settings)
+        _download(BUNDLES + bundle._path, folder / bundle._path)
+    loading = {"model_dir": str(folder), "weights_only": True, "map_location": "cpu"}
+    model = bundle.get_model(dl_kwargs=loading).to(device)
+    labels = ((label, number) for number, label in enumerate(bundle.get_labels()))
+    return Loaded(TorchaudioNetwork(model), Alphabet.of(labels))
+
+
+def _read_repository(name: str, settings: ModelSettings, own: Path, device: str) -> Loaded:
+    """One of a model hub's, from a folder of our cache, from the hub's cache, or from the hub."""
+    folder = own / name.replace("/", "--")
+    if not _whole(folder):
+        folder = _cached(name, settings) or _download_repository(name, settings)
+    import torch
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+
+    offline: Any = {"local_files_only": True}
+    labels = Wav2Vec2CTCTokenizer.from_pretrained(folder, **offline).get_vocab()
+    model: Any = Wav2Vec2ForCTC.from_pretrained(folder, dtype=torch.float32, **offline)
+    return Loaded(TransformersNetwork(model.eval().to(device)), Alphabet.of(labels.items()))
+
+
+def _whole(folder: Path) -> bool:
+    """Whether a folder has all that is needed of a repository."""
+    there = all((folder / name).is_file() for name in CONFIGS)
+    return there and any((folder / name).is_file() for name in WEIGHTS)
+
+
+def _cached(name: str, settings: ModelSettings) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json", cache_dir=_hub_cache(settings))
+    folder = Path(found).parent if isinstance(found, str) else None
+    return folder if folder and _whole(folder) else None
+
+
+def _download_repository(name: str, settings: ModelSettings) -> Path:
+    _check_online(name, settings)
+    from huggingface_hub import HfApi, snapshot_download
+
+    place: Any = {"endpoint": settings.hf_endpoint, "token": _token(settings)}
+    try:
+        info = HfApi(**place).model_info(name, timeout=ANSWER_TIMEOUT_S)
+        files = {file.rfilename for file in info.siblings or ()}
+        weights = next((file for file in WEIGHTS if file in files), WEIGHTS[0])
+        wanted = [*CONFIGS, *EXTRAS, weights]
+        folder = snapshot_download(
+            name, allow_patterns=wanted, cache_dir=_hub_cache(settings), **place
+        )
+    except Exception as error:  # whatever the library's HTTP client of the day raises
+        reason = f"The alignment model {name!r} could not be fetched from the model hub"
+        raise AlignmentUnavailable(reason) from error
+    return Path(folder)
+
+
+def _download(url: str, file: Path) -> None:
+    """Download a file: whole, or not at all. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.part")
+    ends = time.monotonic() + DOWNLOAD_MAX_S
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer, part.open("wb") as to:
+            while block := answer.read(1 << 20):
+                to.write(block)
+                if time.monotonic() > ends:
+                    raise TimeoutError("too slow")
+            size = answer.headers.get("Content-Length")
+            if size is not None and int(size) != to.tell():
+                raise ConnectionError("cut short")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check_online(name: str, settings: ModelSettings) -> None:
+    if settings.hf_hub_offline:
+        reason = f"The alignment model {name!r} is not on this server, which works offline"
+        raise AlignmentUnavailable(reason)
+
+
+def _hub_cache(settings: ModelSettings) -> Path | None:
+    return settings.hf_home.expanduser() / "hub" if settings.hf_home else None
+
+
+def _token(settings: ModelSettings) -> str | None:
+    return settings.hf_token.get_secret_value() if settings.hf_token else None

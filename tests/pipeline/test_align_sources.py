@@ -1,0 +1,120 @@
+"""Where alignment networks come from, and what is said when they cannot be had."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asr.pipeline.align import sources
+from asr.pipeline.align.sources import RETRY_AFTER_S, Loaded, Networks, fetch, published
+from asr.pipeline.align.wording import Alphabet
+from asr.pipeline.errors import AlignmentUnavailable
+from asr.pipeline.models import ModelSettings
+
+NAMES = {code: f"network of {code}" for code in ("de", "en", "fr")}
+
+
+class Shelf:
+    """Fetches networks, unless it is told to fail; remembers for which names it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fails = False
+
+    def fetch(self, name: str) -> Loaded:
+        self.asked.append(name)
+        if self.fails:
+            raise AlignmentUnavailable(f"{name} is out")
+        network: Any = None
+        return Loaded(network, Alphabet({name: 1}, 0))
+
+
+def test_each_language_has_the_network_that_whispermlx_chose() -> None:
+    names = published()
+    assert names["en"] == "WAV2VEC2_ASR_BASE_960H"
+    assert names["ja"] == "jonatasgrosman/wav2vec2-large-xlsr-53-japanese"
+    assert len(names) > 35
+
+
+def test_a_language_without_a_network_is_named() -> None:
+    with pytest.raises(AlignmentUnavailable, match="language 'xx' is known"):
+        Networks(NAMES, Shelf().fetch).get("xx")
+
+
+def test_the_networks_that_were_used_last_stay_in_memory() -> None:
+    shelf = Shelf()
+    networks = Networks(NAMES, shelf.fetch)
+    for language in ("de", "en", "de", "fr", "de", "en"):
+        assert NAMES[language] in networks.get(language).alphabet.labels
+    assert shelf.asked == [NAMES[code] for code in ("de", "en", "fr", "en")]
+
+
+def test_what_could_not_be_had_is_not_tried_again_at_once() -> None:
+    shelf, now = Shelf(), 100.0
+    networks = Networks(NAMES, shelf.fetch, clock=lambda: now)
+    shelf.fails = True
+    for later_s, tries in ((0, 1), (RETRY_AFTER_S - 1, 1), (RETRY_AFTER_S, 2)):
+        now = 100.0 + later_s
+        with pytest.raises(AlignmentUnavailable, match="network of en is out"):
+            networks.get("en")
+        assert len(shelf.asked) == tries
+    shelf.fails = False
+    assert NAMES["de"] in networks.get("de").alphabet.labels  # the others are tried
+    now += RETRY_AFTER_S
+    assert NAMES["en"] in networks.get("en").alphabet.labels
+
+
+def test_a_server_that_works_offline_asks_nobody(tmp_path: Path) -> None:
+    settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True)
+    with pytest.raises(AlignmentUnavailable, match="'some/model' is not on this server"):
+        fetch("some/model", settings, "cpu")
+
+
+def test_a_hub_that_cannot_be_reached_is_no_crash(tmp_path: Path) -> None:
+    settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
+    with pytest.raises(AlignmentUnavailable, match="could not be fetched from the model hub"):
+        fetch("some/model", settings, "cpu")
+
+
+def answering(promised: int, body: bytes) -> tuple[HTTPServer, Callable[[], None]]:
+    """A server on this machine that promises so many bytes and sends these, and how to end it."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(promised))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def end() -> None:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    return server, end
+
+
+@pytest.mark.parametrize(("promised", "whole"), [(5, True), (6, False)])
+def test_a_download_is_there_whole_or_not_at_all(
+    tmp_path: Path, promised: int, *, whole: bool
+) -> None:
+    server, end = answering(promised, b"12345")
+    file = tmp_path / "align" / "weights"
+    try:
+        if whole:
+            sources._download(f"http://127.0.0.1:{server.server_port}/weights", file)
+        else:
+            with pytest.raises(ConnectionError):
+                sources._download(f"http://127.0.0.1:{server.server_port}/weights", file)
+    finally:
+        end()
+    assert [left.name for left in file.parent.iterdir()] == (["weights"] if whole else [])
