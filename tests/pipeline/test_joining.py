@@ -207,16 +207,14 @@ TURNS = (0, 1, "A"), (1, 2, "B")
 
 
 def test_tokens_are_parted_at_the_byte_where_the_text_is() -> None:
-    said = tuple(Token(text, -at / 8) for at, text in enumerate([b" n", "é".encode()[:1]]))
-    said += (Token("é".encode()[1:] + b"e", -0.5), Token(b" bcdef", -0.75))
-    whole = replace(
-        segment(0, 2, " née bcdef", Word(" née", 0, 1), Word(" bcdef", 1, 2)),
-        tokens=TOKENS,
-        said=said,
-    )
+    spelled = b" n", b"\xc3", b"\xa9", b"e", b" bcdef"
+    said = tuple(Token(share, -0.5) for share in spelled)
+    tokens = (50364, 1, 2, 3, 4, 5, 50464)
+    words = Word(" née", 0, 1), Word(" bcdef", 1, 2)
+    whole = replace(segment(0, 2, " née bcdef", *words), tokens=tokens, said=said)
     one, other = parts(whole, *TURNS)
-    assert (one.tokens, other.tokens) == (TOKENS[:4], TOKENS[4:])
-    assert (one.said, other.said) == (said[:3], said[3:])
+    assert (one.tokens, other.tokens) == (tokens[:5], tokens[5:])
+    assert (one.said, other.said) == (said[:4], said[4:])
 
 
 def test_tokens_whose_bytes_are_not_known_are_taken_to_be_as_long_as_each_other() -> None:
@@ -246,3 +244,10 @@ def test_bytes_of_other_tokens_than_the_segments_are_parted_by_themselves() -> N
     one, other = parts(whole, *TURNS)
     assert (one.tokens, other.tokens) == ((1, 2), (3, 4))
     assert (one.said, other.said) == (said[:1], said[1:])
+
+
+def test_bytes_of_another_text_say_nothing() -> None:
+    words = Word(" a", 0, 1), Word(" b", 1, 2)
+    said = Token(b"x", -0.5), Token(b"y", -0.5)
+    whole = replace(segment(0, 2, " a b", *words), tokens=(1, 2), said=said)
+    assert [part.tokens for part in parts(whole, *TURNS)] == [(1,), (2,)]
