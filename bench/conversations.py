@@ -12,15 +12,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from bench.acoustics import SAMPLE_RATE, Samples, faded, in_room, noise, telephoned
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 FRAME_S = 0.01
 PAUSE_S = 0.3  # shorter pauses do not end a turn
-SPEECH_S_MIN = 0.4  # what is shorter is no clip
+SOUND_S_MIN = 0.4  # what is shorter is no clip
+LONG_S = 10.0  # what is longer is cut in its pauses
 LOUDNESS = 0.05  # root mean square of speech
 SETS = ("tune", "test")
 
@@ -128,32 +132,44 @@ def clips_of(folder: Path, every_other: int) -> tuple[Clip, ...]:
 
 def _pieces(file: Path) -> Iterator[Clip]:
     samples = np.fromfile(file, "<i2").astype(np.float32) / np.float32(32768)
-    stretches = speech_in(samples)
-    if len(samples) > 10 * SAMPLE_RATE:
+    stretches = sound_in(samples)
+    if len(samples) > LONG_S * SAMPLE_RATE:
         pieces: Iterable[tuple[Stretch, ...]] = ((stretch,) for stretch in stretches)
     else:
         pieces = (stretches,) if stretches else ()
     for piece in pieces:
-        start_s, end_s = piece[0][0], piece[-1][1]
-        if sum(end - start for start, end in piece) >= SPEECH_S_MIN:
-            cut = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        if sum(end - start for start, end in piece) >= SOUND_S_MIN:
+            start, end = (round(time * SAMPLE_RATE) for time in (piece[0][0], piece[-1][1]))
+            cut = samples[start:end]
             level = np.sqrt(np.mean(np.square(cut)))
-            moved = tuple((start - start_s, end - start_s) for start, end in piece)
-            yield Clip(faded(cut * np.float32(LOUDNESS / level)), moved)
+            yield Clip(faded(cut * np.float32(LOUDNESS / level)), speech_in(cut))
+
+
+def sound_in(samples: Samples) -> tuple[Stretch, ...]:
+    """Where a clip is not silent, in seconds: echoes and breath belong to it."""
+    level_db = _levels_db(samples)
+    if not len(level_db):
+        return ()
+    quiet_db, loud_db = np.percentile(level_db, (5, 95))
+    # Above the noise, unless it never is quiet; and 35 dB below loud is nothing any more.
+    return _stretches(level_db > min(loud_db - 20, max(loud_db - 35, quiet_db + 6)))
 
 
 def speech_in(samples: Samples) -> tuple[Stretch, ...]:
-    """Where a clip has speech, which is where it is loud, in seconds; pauses of a word bridged."""
+    """Where somebody speaks in it, in seconds: 20 dB below loud are a room's echoes, and noise."""
+    level_db = _levels_db(samples)
+    return _stretches(level_db > np.percentile(level_db, 95) - 20)
+
+
+def _levels_db(samples: Samples) -> "NDArray[np.floating]":
     frame = round(FRAME_S * SAMPLE_RATE)
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    if not len(frames):
-        return ()
-    level_db = 10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-10)
-    quiet_db, loud_db = np.percentile(level_db, (5, 95))
-    # Above the noise, unless it never is quiet; and 35 dB below loud is nothing any more.
-    threshold_db = min(loud_db - 20, max(loud_db - 35, quiet_db + 6))
-    edges = np.flatnonzero(np.diff(level_db > threshold_db, prepend=False, append=False))
-    return tuple(_bridged((float(a), float(b)) for a, b in edges.reshape(-1, 2) * FRAME_S))
+    return np.asarray(10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-10))
+
+
+def _stretches(loud: "NDArray[np.bool_]") -> tuple[Stretch, ...]:
+    edges = np.flatnonzero(np.diff(loud, prepend=False, append=False)).reshape(-1, 2)
+    return tuple(_bridged((float(start), float(end)) for start, end in edges * FRAME_S))
 
 
 def _bridged(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
