@@ -147,6 +147,8 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
 def tools(settings: "Settings", device: str) -> "Tools":
     """The networks beside Whisper's, as far as they are wanted, and there are any."""
     from asr.actors.tools import Tools
+    from asr.pipeline.align.aligner import WordAligner
+    from asr.pipeline.device import pick_device
     from asr.pipeline.diarize.diarizer import SpeakerDiarizer
     from asr.pipeline.diarize.sources import find_source
     from asr.pipeline.vad import SpeechFinder
@@ -154,9 +156,12 @@ def tools(settings: "Settings", device: str) -> "Tools":
     models, speakers = settings.models, settings.speakers
     source = find_source(models)
     log.info("speakers are told apart by %s", source.name if source else "nothing: not installed")
+    aligns = speakers.align_device != "off"
+    align_on = device if speakers.align_device == "auto" else speakers.align_device
     return Tools(
         finder=partial(SpeechFinder, device=device),
         diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
+        aligner=partial(WordAligner, models, device=pick_device(align_on)) if aligns else None,
     )
 
 

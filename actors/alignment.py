@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -79,11 +78,15 @@ async def _align(inbox: trio.MemoryReceiveChannel[Align], aligner: Aligner) -> T
         if failure is None:
             try:
                 answered = await aligner.align(asked)
-                unplaced += sum(map(operator.is_, answered, asked.segments))
+                unplaced += sum(map(_has_kept_its_words, asked.segments, answered))
             except AsrError as error:  # a transcript never fails for that
                 failure = error.message
         segments += answered
     return Timed(tuple(segments), tuple(_warnings(failure, unplaced)))
+
+
+def _has_kept_its_words(asked: Segment, answered: Segment) -> bool:
+    return answered.words is asked.words
 
 
 def _warnings(failure: str | None, unplaced: int) -> Iterator[str]:
