@@ -17,8 +17,9 @@ class Diarizer(Worker[Diarize, Diarized]):
         Leaving early is how a caller says never mind. Raises EngineRestarted, SpeakersUnavailable
         or NotEnoughMemory.
         """
-        # A step is at least a second, and the audio is gone through twice: for turns, for voices.
-        steps_max = 2 * ceil(question.audio.duration_s) + len(question.known) + 16
+        # A step is at least a second, and audio is gone through twice: for turns and for voices.
+        audios = (question.audio, *(clip.audio for clip in question.known))
+        steps_max = sum(2 * ceil(audio.duration_s) + 16 for audio in audios)
         diarization: Diarization | None = None
         async with self.ask(question, answers_max=steps_max) as steps:
             async for step in steps:

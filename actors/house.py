@@ -210,9 +210,9 @@ async def open_house(
     health = Health()
     async with (
         _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
-        threads("listener") as listener_thread,
-        threads("diarizer") as diarizer_thread,
-        threads("aligner") as aligner_thread,
+        threads("listener") as listening,
+        threads("diarizer") as diarizing,
+        threads("aligner") as aligning,
         trio.open_nursery() as nursery,
     ):
         running_max = settings.running_max(machine.device)
@@ -223,15 +223,10 @@ async def open_house(
         gpu, intake = open_gpu()
         run = partial(run_gpu, intake, engine, gpu_thread, gpu.board, metrics)
         await start("gpu", run, refuse=intake.close)
-        employ = Employer(start, mail_max=running_max + 2).employ
-        listener = await employ("listener", Listener, tools.finder, listener_thread)
-        diarizer = aligner = None
-        if tools.diarizer:
-            diarizer = await employ(
-                "diarizer", Diarizer, tools.diarizer, diarizer_thread, vital=False
-            )
-        if tools.aligner:
-            aligner = await employ("aligner", Aligner, tools.aligner, aligner_thread, vital=False)
+        employer = Employer(start, mail_max=running_max + 2)
+        listener = await employer.employ("listener", Listener, tools.finder, listening)
+        diarizer = await employer.employ_if("diarizer", Diarizer, tools.diarizer, diarizing)
+        aligner = await employer.employ_if("aligner", Aligner, tools.aligner, aligning)
         owners = [owner for owner in (gpu, listener, diarizer, aligner) if owner is not None]
         await nursery.start(_run_sweeper, owners, settings)
         stations = Stations(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from asr.actors.workbench import run_worker
 from asr.actors.worker import open_worker
@@ -25,6 +25,9 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 W = TypeVar("W")
 
+Make: TypeAlias = "Callable[[], Tool[Q, A]]"
+Address: TypeAlias = "Callable[[trio.MemorySendChannel[WorkerMessage[Q, A]]], W]"
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -32,9 +35,9 @@ class Tools:
     not be known.
     """
 
-    finder: Callable[[], Tool[Audio, Found]]
-    diarizer: Callable[[], Tool[Diarize, Diarized]] | None = None
-    aligner: Callable[[], Tool[Align, tuple[Segment, ...]]] | None = None
+    finder: Make[Audio, Found]
+    diarizer: Make[Diarize, Diarized] | None = None
+    aligner: Make[Align, tuple[Segment, ...]] | None = None
 
 
 class Start(Protocol):
@@ -53,15 +56,28 @@ class Employer:
     mail_max: int
 
     async def employ(
+        self, name: str, address: Address[Q, A, W], make: Make[Q, A], in_thread: InThread
+    ) -> W:
+        """Where to reach a worker without whom the house cannot be."""
+        return await self._employ(name, address, make, in_thread, vital=True)
+
+    async def employ_if(
+        self, name: str, address: Address[Q, A, W], make: Make[Q, A] | None, in_thread: InThread
+    ) -> W | None:
+        """Where to reach a worker who is never given up; None if there is no tool to work with."""
+        if make is None:
+            return None
+        return await self._employ(name, address, make, in_thread, vital=False)
+
+    async def _employ(
         self,
         name: str,
-        address: Callable[[trio.MemorySendChannel[WorkerMessage[Q, A]]], W],
-        make: Callable[[], Tool[Q, A]],
+        address: Address[Q, A, W],
+        make: Make[Q, A],
         in_thread: InThread,
         *,
-        vital: bool = True,
+        vital: bool,
     ) -> W:
-        """Where to reach the new worker; one that is not vital is never given up."""
         worker, intake = open_worker(address, self.mail_max)
         run = partial(run_worker, intake, make, in_thread)
         await self.start(name, run, refuse=intake.close, vital=vital)
