@@ -36,7 +36,7 @@ async def test_it_tells_how_far_it_is_and_then_who_spoke(
 
 
 async def test_there_is_room_for_two_steps_a_second_and_some(nursery: trio.Nursery) -> None:
-    steps_max = 2 * 10 + 16  # of 9.5 s
+    steps_max = 2 * 10 + 16 + 2 * 3 + 16  # of 9.5 s, and a clip of 3 s
     tool = Teller((*[Diarized(0.5)] * (steps_max - 1), Diarized(1.0, RESULT)))
     diarizer = await opened(tool, never_yielding, nursery)
     assert await diarizer.diarize(QUESTION, progress=lambda _: None) is RESULT
