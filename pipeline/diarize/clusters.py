@@ -1,16 +1,23 @@
-"""Which vectors are one person's: agglomerative clustering by centroids, within bounds.
+"""Which vectors are one person's: agglomerative clustering, within bounds.
 
-The nearest two groups become one, until none are nearer than a threshold, as in pyannote.audio's
-AgglomerativeClustering with ``method="centroid"``. It wants the distances of all pairs, which grow
-with the square of the audio's length, and one call that nobody can interrupt. Here no more than
-``ROOM`` groups are ever compared: when there are more, the nearest are merged until half are left,
-which are merges that would have been made at last in any case. Merging goes on in small portions.
+The two groups most alike become one, until none are more alike than a threshold. Alike is how the
+middles of two groups point the same way, given how much the vectors of each differ among
+themselves: two pieces of one person's speech are far less alike than two minutes of it, and some
+people vary more than others. So the mean cosine between two groups is divided by the mean cosines
+within them, and groups of few vectors, which cannot tell theirs, are taken to be as others are.
+pyannote's centroid linkage does not know of that, which matters little for vectors of whole
+chunks, but for short pieces of speech it does.
+
+Clustering all pairs would grow with the square of the audio's length, and be one call that nobody
+can interrupt. Here no more than ``ROOM`` groups are ever compared: when there are more, those most
+alike are merged until half are left, which are merges that would have been made at last in any
+case. And merging goes on in small portions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,19 +26,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Groups compared at once: 1500 take 18 MB. An hour of talk has about 1900 vectors.
-ROOM = 1500
+# Groups compared at once: 1200 take 25 MB. An hour of talk has about 1800 pieces.
+ROOM = 1200
 
 # Merges between two breaths: some 10 ms.
 PORTION = 200
+
+# The mean cosine within a group is taken to be this, with the weight of so many pairs of vectors.
+WITHIN = 0.55
+PAIRS = 20.0
+
+# A number of people that was told is looked for with cuts this near to the threshold first.
+NEAR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
     """Group ``other`` became part of group ``one``, ``height`` away from it.
 
-    ``highest`` is the largest height among the merges that made the group: centroids can come
-    nearer to each other than their parts were.
+    ``highest`` is the largest height among the merges that made the group: two groups can be more
+    alike than what they are made of.
     """
 
     one: int
@@ -40,33 +54,29 @@ class Merge:
     highest: float
 
 
-@dataclass(slots=True)
 class Forest:
-    """Groups of vectors, of which the nearest are merged. ``merges`` says which and when."""
+    """Groups of vectors of length 1, of which those most alike are merged, in order.
 
-    vectors: NDArray[np.float64]  # (groups, numbers): where each group's middle is
-    weights: NDArray[np.float64]  # (groups,): how many vectors it is made of
-    merges: list[Merge] = field(default_factory=list)
-    _squares: NDArray[np.float64] = field(init=False, repr=False)
-    _nearest: NDArray[np.int64] = field(init=False, repr=False)
-    _distance: NDArray[np.float64] = field(init=False, repr=False)
-    _highest: NDArray[np.float64] = field(init=False, repr=False)
-    _weights: NDArray[np.float64] = field(init=False, repr=False)
+    ``sums`` has the sum of each group's vectors, (groups, numbers), ``weights`` their number.
+    ``merges`` says which were merged. A height is the distance of two vectors of length 1 as alike
+    as the groups are: from 0 to 2.
+    """
 
-    def __post_init__(self) -> None:
-        lengths = np.einsum("ij,ij->i", self.vectors, self.vectors)
-        products = self.vectors @ self.vectors.T
-        self._squares = np.maximum(lengths[:, None] + lengths[None, :] - 2 * products, 0.0)
-        np.fill_diagonal(self._squares, np.inf)
-        self._nearest = self._squares.argmin(axis=1)
-        self._distance = self._squares.min(axis=1)
-        self._highest = np.zeros(len(self.vectors))
-        self._weights = self.weights.copy()
+    def __init__(self, sums: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self.sums, self.weights = sums, weights
+        self.merges: list[Merge] = []
+        self._sizes = weights.copy()
+        self._products = sums @ sums.T
+        self._within = within(self._products.diagonal(), weights)
+        self._heights = np.stack([self._height(one) for one in range(len(weights))])
+        self._nearest = self._heights.argmin(axis=1)
+        self._nearest_height = self._heights.min(axis=1)
+        self._highest = np.zeros(len(weights))
 
     @property
     def left(self) -> int:
         """How many groups there are by now."""
-        return len(self.vectors) - len(self.merges)
+        return len(self.weights) - len(self.merges)
 
     def merge_until(self, left: int) -> Iterator[None]:
         """Merge until so many groups are left, at least one, with a breath now and then."""
@@ -75,34 +85,49 @@ class Forest:
             if len(self.merges) % PORTION == 0:
                 yield
 
+    def _height(self, one: int) -> NDArray[np.float64]:
+        """How far a group is from all; infinitely from itself."""
+        scale = self._sizes * self._sizes[one] * np.sqrt(self._within * self._within[one])
+        alike = self._products[one] / scale
+        heights: NDArray[np.float64] = np.sqrt(np.clip(2.0 - 2.0 * alike, 0.0, 4.0))
+        heights[one] = np.inf
+        return heights
+
     def _merge(self) -> None:
-        one = int(self._distance.argmin())
+        one = int(self._nearest_height.argmin())
         other = int(self._nearest[one])
         one, other = min(one, other), max(one, other)
-        square = float(self._squares[one, other])
-        self._highest[one] = max(square**0.5, self._highest[one], self._highest[other])
-        self.merges.append(Merge(one, other, square**0.5, float(self._highest[one])))
-        # Lance and Williams, "A general theory of classificatory sorting strategies" (1967).
-        mine, its = self._weights[one], self._weights[other]
-        share, rest = mine / (mine + its), its / (mine + its)
-        row = share * self._squares[one] + rest * self._squares[other] - share * rest * square
-        row[[one, other]] = np.inf
-        self._weights[one] += its
-        self._replace(one, other, np.maximum(row, 0.0))
+        height = float(self._heights[one, other])
+        self._highest[one] = max(height, self._highest[one], self._highest[other])
+        self.merges.append(Merge(one, other, height, float(self._highest[one])))
+        self._products[one] += self._products[other]
+        self._products[:, one] += self._products[:, other]
+        self._sizes[one] += self._sizes[other]
+        self._within[one] = within(self._products[one, one], self._sizes[one])
+        row = self._height(one)
+        row[np.isinf(self._nearest_height)] = np.inf  # those who were merged before
+        row[other] = np.inf
+        self._replace(one, other, row)
 
     def _replace(self, one: int, other: int, row: NDArray[np.float64]) -> None:
         """``other`` is gone, and ``one`` is where ``row`` says."""
-        squares, nearest, distance = self._squares, self._nearest, self._distance
-        squares[other], squares[:, other] = np.inf, np.inf
-        squares[one], squares[:, one] = row, row
-        distance[other] = np.inf
-        nearer = row < distance
-        nearest[nearer], distance[nearer] = one, row[nearer]
-        lost = np.isfinite(distance) & ((nearest == one) | (nearest == other)) & ~nearer
+        heights, nearest, height = self._heights, self._nearest, self._nearest_height
+        heights[other], heights[:, other] = np.inf, np.inf
+        heights[one], heights[:, one] = row, row
+        height[other] = np.inf
+        nearer = row < height
+        lost = np.isfinite(height) & ((nearest == one) | (nearest == other)) & ~nearer
         lost[one] = True
+        nearest[nearer], height[nearer] = one, row[nearer]
         rows = np.flatnonzero(lost)
-        nearest[rows] = squares[rows].argmin(axis=1)
-        distance[rows] = squares[rows, nearest[rows]]
+        nearest[rows] = heights[rows].argmin(axis=1)
+        height[rows] = heights[rows, nearest[rows]]
+
+
+def within(squares: Any, sizes: Any) -> Any:
+    """The mean cosine of two vectors of a group, given the squared length of their sum."""
+    pairs = sizes * (sizes - 1)
+    return np.maximum((squares - sizes + PAIRS * WITHIN) / (pairs + PAIRS), 0.05)
 
 
 @dataclass(slots=True)
@@ -131,7 +156,7 @@ class Pool:
 
     def forest(self) -> Forest:
         """The groups as they are, to be merged further."""
-        return Forest(self.sums / self.weights[:, None], self.weights)
+        return Forest(self.sums, self.weights)
 
     def _shrink(self) -> Iterator[None]:
         forest = self.forest()
@@ -189,18 +214,21 @@ def cut(forest: Forest, wanted: Wanted) -> NDArray[np.int64]:
 def _told(
     forest: Forest, threshold: float, size: int, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The cut nearest to the threshold with so many large clusters; if there is none, of a lesser
-    size. Of size 1 there always is one."""
-    while True:
-        numbers = _larges(forest, size)
-        fitting = [done for done, number in enumerate(numbers) if number == count]
-        if fitting or size == 1:
-            break
-        size //= 2
-    heights = [0.0, *(merge.height for merge in forest.merges)]
-    done = min(fitting, key=lambda done: abs(heights[done] - threshold))
-    member = after(forest.merges[:done], len(forest.weights))
-    return member, _large(member, forest.weights, size)
+    """The cut with so many large clusters that is nearest to the threshold.
+
+    If there is none near it, they may be smaller before it may be far. Of size 1 there always are
+    as many somewhere.
+    """
+    heights = np.array([0.0, *(merge.height for merge in forest.merges)])
+    away = np.abs(heights - threshold)
+    for near in (NEAR, np.inf):
+        for least in range(size, 0, -1):
+            fits = (np.array(_larges(forest, least)) == count) & (away <= near)
+            if fits.any():
+                done = int(np.where(fits, away, np.inf).argmin())
+                member = after(forest.merges[:done], len(forest.weights))
+                return member, _large(member, forest.weights, least)
+    raise AssertionError("merges one by one lead past every number of groups")
 
 
 def _larges(forest: Forest, size: int) -> list[int]:
@@ -224,22 +252,20 @@ def _absorbed(
     forest: Forest, member: NDArray[np.int64], large: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The members of small clusters in the large ones that are most alike."""
-    middles = normalised(middles_of(forest.vectors, forest.weights, member))
     if not len(large):
         return np.zeros_like(member)
+    middles = middles_of(forest.sums, member)
     home = large[(middles @ middles[large].T).argmax(axis=1)]
     home[large] = large
     _, numbered = np.unique(home[member], return_inverse=True)
     return numbered.astype(np.int64)
 
 
-def middles_of(
-    vectors: NDArray[np.float64], weights: NDArray[np.float64], member: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """The middle of each cluster: (clusters, numbers)."""
+def middles_of(vectors: NDArray[np.float64], member: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where the vectors of each cluster point to, at length 1: (clusters, numbers)."""
     sums = np.zeros((int(member.max()) + 1, vectors.shape[1]))
-    np.add.at(sums, member, vectors * weights[:, None])
-    return sums / np.bincount(member, weights)[:, None]
+    np.add.at(sums, member, vectors)
+    return normalised(sums)
 
 
 def normalised(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -99,7 +99,7 @@ class DiarizeTask:
         warnings: list[str] = []
         for name, audio in clips.items():
             heard = yield from self._listen(audio, total_s)
-            voice = loudest(heard, (yield from self._tell_apart(heard, Diarize(audio))))
+            voice = loudest((yield from self._tell_apart(heard, Diarize(audio))))
             if voice is None:
                 warnings.append(f"No speech was found in the reference of the speaker {name!r}")
             else:
@@ -124,7 +124,7 @@ class DiarizeTask:
             fewest=question.count or question.fewest or 1,
             most=question.count or question.most,
         )
-        return tell_apart(heard, self._networks.segment.grid.members.shape[1], wanted)
+        return tell_apart(heard, self._networks.segment.grid, wanted)
 
     def _tell(
         self,
@@ -136,7 +136,7 @@ class DiarizeTask:
         """The turns of the people, and what they are called."""
         grid = self._networks.segment.grid
         most = self._question.count or self._question.most
-        line = Reconstruction(grid, heard.classes, people.names, people.count, at_once=most)
+        line = Reconstruction(grid, heard.classes, people.own, people.count, at_once=most)
         every: list[Run] = []
         exclusive: list[Run] = []
         for runs in line.blocks():

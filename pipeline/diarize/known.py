@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr.pipeline.diarize.turns import NOBODY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from asr.pipeline.diarize.listening import Heard
     from asr.pipeline.diarize.people import People
 
 # The least cosine of two voices that are called by one name.
 ALIKE_MIN = 0.5
 
 
-def loudest(heard: Heard, people: People) -> NDArray[np.float64] | None:
+def loudest(people: People) -> NDArray[np.float64] | None:
     """The voice of who is heard most, if anybody is."""
     if not len(people.voices):
         return None
-    who = people.names[heard.chunks, heard.speakers]
-    voice: NDArray[np.float64] = people.voices[np.bincount(who, heard.clean).argmax()]
+    often = np.bincount(people.own[people.own != NOBODY], minlength=people.count)
+    voice: NDArray[np.float64] = people.voices[often.argmax()]
     return voice
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.diarize.filterbank import SHIFT, Filterbank
-from asr.pipeline.diarize.voices import Piece, Queue, frame_map, select
+from asr.pipeline.diarize.turns import NOBODY
+from asr.pipeline.diarize.voices import Piece, Place, Queue, cut, frame_map, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 # Chunks and filterbank frames at once. More are no faster on a CPU, and one is slower.
 CHUNKS = {"cpu": 4, "cuda": 32, "metal": 16}
 FRAMES = {"cpu": 1600, "cuda": 12_800, "metal": 6400}
-
-
-# Of a speaker in a chunk so much is heard at most.
-SECONDS_MAX = 4.0
 
 
 class Segment(Protocol):
@@ -57,15 +54,24 @@ class Ears(Protocol):
 class Heard:
     """What was heard of an audio.
 
-    ``classes`` is what the network saw, (chunks, frames). Row by row, ``vectors`` are voices, of
-    the ``speakers`` of ``chunks``, who are the only ones to speak in ``clean`` frames of these.
+    ``classes`` is what the network saw, (chunks, frames). Row by row, ``vectors`` are the voices of
+    pieces of it, which were heard in ``seconds``: (rows, 4) ``places`` are the chunk, its speaker,
+    and the chunk's frames from one up to another.
     """
 
     classes: NDArray[np.uint8]
-    chunks: NDArray[np.int64]
-    speakers: NDArray[np.int64]
+    places: NDArray[np.int64]
     vectors: NDArray[np.float32]
-    clean: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+
+    def marked(self, grid: Grid, who: NDArray[np.int64]) -> NDArray[np.int16]:
+        """The time line with ``who`` speaks in each piece, and NOBODY elsewhere: (frames,)."""
+        own = np.full(grid.length(len(self.classes)), NOBODY, np.int16)
+        for (chunk, speaker, start, stop), name in zip(self.places.tolist(), who, strict=True):
+            active = grid.members[self.classes[chunk, start:stop]]
+            frames = grid.first_frame(chunk) + start + np.flatnonzero(active[:, speaker])
+            own[frames] = name
+        return own
 
 
 class Listening:
@@ -78,10 +84,9 @@ class Listening:
         self._queue = Queue(FRAMES[device])
         self._bank = Filterbank(audio)
         self._map = frame_map(self._grid)
-        self._most = round(SECONDS_MAX * SAMPLE_RATE / SHIFT)
         self._count = self._grid.chunks(audio.samples)
         self._classes = np.zeros((self._count, self._grid.frames), np.uint8)
-        self._heard: list[tuple[int, int, NDArray[np.float32]]] = []
+        self._heard: list[tuple[Place, float, NDArray[np.float32]]] = []
         self.share = 0.0
 
     def steps(self) -> Iterator[None]:
@@ -107,30 +112,34 @@ class Listening:
             self._select(chunk)
 
     def _select(self, chunk: int) -> None:
-        active = self._grid.members[self._classes[chunk]]  # (frames, speakers)
+        grid = self._grid
+        active = grid.members[self._classes[chunk]]  # (frames, speakers)
         alone = active.sum(axis=1) == 1
-        start = chunk * self._grid.step_samples // SHIFT
-        bank = self._bank.between(start, start + len(self._map))
+        begin = chunk * grid.step_samples // SHIFT
+        bank = self._bank.between(begin, begin + len(self._map))
         mapped = self._map[: len(bank)]
+        core = grid.core(chunk, self._count)
         for speaker in np.flatnonzero(active.any(axis=0)).tolist():
-            speaks = active[:, speaker]
-            found = select(speaks[mapped], (speaks & alone)[mapped], most=self._most)
-            if found is not None:
-                self._queue.put(Piece(chunk, speaker, bank[found]))
+            clean = active[:, speaker] & alone
+            for start, stop, first, last in pieces(clean, core, grid.frame_step_s):
+                within = (mapped >= first) & (mapped < last) & clean[mapped]
+                found = cut(np.flatnonzero(within))
+                if found is not None:
+                    seconds = int(within.sum()) * SHIFT / SAMPLE_RATE
+                    piece = Piece(chunk, speaker, start, stop, seconds, bank[found])
+                    self._queue.put(piece)
 
     def _hear(self, batch: list[Piece]) -> None:
         vectors = self._ears.embed(np.stack([piece.frames for piece in batch]))
-        self._heard += [(p.chunk, p.speaker, v) for p, v in zip(batch, vectors, strict=True)]
+        for piece, vector in zip(batch, vectors, strict=True):
+            self._heard.append((piece.place, piece.seconds, vector))
 
     def result(self) -> Heard:
         """What was heard, in order of time, once all steps were taken."""
-        heard = sorted(self._heard, key=lambda item: item[:2])
-        chunks = np.array([chunk for chunk, _, _ in heard], np.int64)
-        speakers = np.array([speaker for _, speaker, _ in heard], np.int64)
-        vectors = np.array([vector for _, _, vector in heard], np.float32)
-        members = self._grid.members
-        clean = np.zeros(len(heard), np.int64)
-        for row, (chunk, speaker, _) in enumerate(heard):
-            active = members[self._classes[chunk]]
-            clean[row] = (active[:, speaker] & (active.sum(axis=1) == 1)).sum()
-        return Heard(self._classes, chunks, speakers, vectors, clean)
+        heard = sorted(self._heard, key=lambda item: item[0])
+        return Heard(
+            self._classes,
+            np.array([place for place, _, _ in heard], np.int64),
+            np.array([vector for _, _, vector in heard], np.float32),
+            np.array([seconds for _, seconds, _ in heard], np.float64),
+        )

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 DEVICES = {"cpu": "cpu", "cuda": "cuda", "metal": "mps"}
 
 
+# How much more probable, as a logarithm, silence must be than somebody's speech. At 0 the network
+# missed 3.4 % of the speech in conversations with known turns, and heard 0.3 % where there is none;
+# so, 1.9 % and 0.4 %. Speech that is nobody's leaves words without a speaker; the other does not.
+SILENCE = 1.0
+
+
 class Segmenter:
     """The network that tells who speaks in a chunk: up to three people, by number."""
 
@@ -53,8 +59,9 @@ class Segmenter:
         with torch.inference_mode():
             whole = torch.from_numpy(samples).to(self._device)
             chunks = whole.unfold(0, grid.chunk_samples, grid.step_samples).unsqueeze(1)
-            classes = self._model(chunks).argmax(dim=-1)  # (chunks, frames)
-            return np.asarray(classes.cpu().numpy(), np.uint8)
+            scores = self._model(chunks)  # (chunks, frames, classes): logarithms
+            scores[:, :, 0] -= SILENCE
+            return np.asarray(scores.argmax(dim=-1).cpu().numpy(), np.uint8)
 
 
 class CamPlusPlus:
@@ -88,7 +95,7 @@ class CamPlusPlus:
 class Networks:
     """What the source in the package has: the networks, and the parameters that suit them."""
 
-    threshold = 0.65
+    threshold = 0.6
     min_cluster_size = 5
 
     def __init__(self, source: Source, *, device: str, threads: int) -> None:

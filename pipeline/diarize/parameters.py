@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ def parameters(settings: SpeakerSettings) -> Parameters:
     problems: list[str] = []
     for group, given in (settings.param_overrides or {}).items():
         if group not in _KNOWN:
-            problems.append(_unknown(group, _KNOWN))
+            problems.append(_unknown("", group, _KNOWN))
         elif not isinstance(given, Mapping):
             problems.append(f"{group} cannot be {given!r}: expected a JSON object")
         else:
@@ -90,7 +90,7 @@ def _read(group: str, given: Mapping[str, Any], problems: list[str]) -> dict[str
             if value != _METHOD:
                 problems.append(f"{group}.{key} cannot be {value!r}: expected {_METHOD!r}")
         elif allowed is None:
-            problems.append(_unknown(f"{group}.{key}", [f"{group}.{k}" for k in _KNOWN[group]]))
+            problems.append(_unknown(f"{group}.", key, _KNOWN[group]))
         elif not allowed.takes(value):
             problems.append(f"{group}.{key} cannot be {value!r}: expected {allowed}")
         else:
@@ -98,6 +98,7 @@ def _read(group: str, given: Mapping[str, Any], problems: list[str]) -> dict[str
     return values
 
 
-def _unknown(key: str, known: Any) -> str:
+def _unknown(where: str, key: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(key, list(known), n=1)
-    return f"{key} is not a parameter" + (f"; did you mean {near[0]}?" if near else "")
+    hint = f"; did you mean {where}{near[0]}?" if near else ""
+    return f"{where}{key} is not a parameter{hint}"

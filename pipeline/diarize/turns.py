@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 NOBODY = -1
 
+# A speaker of a chunk is one person if one is recognised in this share of their speech.
+PURE = 0.8
+
 # Frames at once: some minutes of them, so that what is held does not grow with the audio.
 BLOCK = 1 << 14
 
@@ -56,6 +59,22 @@ class Grid:
         """Where a chunk's frames begin on the time line."""
         return round(chunk * self.step_samples / self.rate / self.frame_step_s)
 
+    def core(self, chunk: int, chunks: int) -> tuple[int, int]:
+        """Which of a chunk's frames no other chunk sees better: those in its middle.
+
+        The cores of all ``chunks`` follow each other without a gap.
+        """
+        margin = (self.frames - (self.first_frame(1) - self.first_frame(0))) // 2
+        ahead = self.first_frame(chunk + 1) - self.first_frame(chunk)
+        return (
+            margin if chunk else 0,
+            ahead + margin if chunk < chunks - 1 else self.frames,
+        )
+
+    def length(self, chunks: int) -> int:
+        """How many frames the time line of so many chunks has."""
+        return self.first_frame(chunks - 1) + self.frames if chunks else 0
+
     def middle_s(self, frame: int) -> float:
         return frame * self.frame_step_s + self.frame_s / 2
 
@@ -77,24 +96,24 @@ class Runs:
 
 
 class Reconstruction:
-    """The time line of an audio: ``classes`` are what the network saw, ``names`` who is who.
+    """The time line of an audio: ``classes`` are what the network saw, ``own`` whose voices it has.
 
-    ``classes`` has shape (chunks, frames), ``names`` (chunks, speakers): which of the ``count``
-    voices a speaker of a chunk is, or NOBODY.
+    ``classes`` has shape (chunks, frames). ``own`` says of each frame of the time line which of
+    ``count`` people was recognised in it, or NOBODY.
     """
 
     def __init__(
         self,
         grid: Grid,
         classes: NDArray[np.uint8],
-        names: NDArray[np.int32],
+        own: NDArray[np.int16],
         count: int,
         *,
         at_once: int | None = None,
     ) -> None:
-        self._grid, self._classes, self._names, self._count = grid, classes, names, count
+        self._grid, self._classes, self._own, self._count = grid, classes, own, count
         self._at_once = count if at_once is None else min(count, at_once)
-        self.frames = grid.first_frame(len(classes) - 1) + grid.frames if len(classes) else 0
+        self.frames = grid.length(len(classes))
 
     def blocks(self) -> Iterator[Runs]:
         """Who speaks, block by block; a run may go on in the next."""
@@ -128,13 +147,14 @@ class Reconstruction:
             first = self._grid.first_frame(chunk)
             mine = slice(max(first, start) - start, min(first + length, stop) - start)
             seen = slice(max(first, start) - first, min(first + length, stop) - first)
-            active = self._grid.members[self._classes[chunk, seen]]  # (frames, speakers)
-            speaking[mine] += active.sum(axis=1)
+            active = self._grid.members[self._classes[chunk]]  # (frames, speakers)
+            own = self._own[first : first + length]
+            speaking[mine] += active[seen].sum(axis=1)
             looks[mine] += 1
-            for who in np.unique(self._names[chunk]).tolist():
-                if who != NOBODY:
-                    votes[mine, who] += active[:, self._names[chunk] == who].any(axis=1)
-        return votes, np.rint(speaking / np.maximum(looks, 1)).astype(np.int64)
+            heard = np.zeros((length, self._count + 1), bool)  # the last is NOBODY
+            np.put_along_axis(heard, recognise(active, own), True, axis=1)
+            votes[mine] += heard[seen, :-1]
+        return votes, np.floor(speaking / np.maximum(looks, 1) + 0.5).astype(np.int64)
 
     def _chunks(self, start: int, stop: int) -> Iterable[int]:
         """The chunks that see any of these frames."""
@@ -147,6 +167,30 @@ class Reconstruction:
             if self._grid.first_frame(chunk) < stop
             and self._grid.first_frame(chunk) + self._grid.frames > start
         )
+
+
+def recognise(active: NDArray[np.bool_], own: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Who each speaker of a chunk is in each frame, or NOBODY: (frames, speakers).
+
+    A speaker is whom their voice is recognised as while nobody else speaks. Should that be several
+    people, and none of them in nearly all of it, the network took these for one: then each frame
+    is of whoever is recognised in the nearest one.
+    """
+    who = np.full(active.shape, NOBODY, np.int64)
+    sure = (active.sum(axis=1) == 1) & (own != NOBODY)
+    for speaker in np.flatnonzero(active.any(axis=0)).tolist():
+        speaks = active[:, speaker]
+        frames = np.flatnonzero(speaks & sure)
+        if not len(frames):
+            continue
+        often = np.bincount(own[frames])
+        if often.max() >= PURE * len(frames):
+            who[speaks, speaker] = often.argmax()
+        else:
+            middles = (frames[1:] + frames[:-1]) / 2
+            nearest = np.searchsorted(middles, np.flatnonzero(speaks))
+            who[speaks, speaker] = own[frames[nearest]]
+    return who
 
 
 def turns(
