@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import ssl
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -197,11 +198,17 @@ def _download_repository(name: str, settings: ModelSettings) -> Path:
 
 def _download(url: str, file: Path) -> None:
     """Download a file: whole, or not at all. Raises OSError."""
+    import certifi  # not each Python knows where its system keeps certificates
+
+    trusted = ssl.create_default_context(cafile=certifi.where())
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")
     ends = time.monotonic() + DOWNLOAD_MAX_S
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer, part.open("wb") as to:
+        with (
+            urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S, context=trusted) as answer,
+            part.open("wb") as to,
+        ):
             while block := answer.read(1 << 20):
                 to.write(block)
                 if time.monotonic() > ends:
