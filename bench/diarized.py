@@ -35,9 +35,8 @@ from asr.pipeline.types import Decoding, Detected, Hypothesis, Options, Piece, W
 from asr.pipeline.vad import SpeechFinder
 from bench.machine import describe
 from bench.markdown import print_head, print_row
-from bench.speech import ROOT, repeat
+from bench.speech import TWO_PEOPLE, repeat
 
-TWO_PEOPLE = ROOT / "tests" / "audio" / "two-people.flac"
 WINDOW_S = 30.0
 RUNS = 3
 

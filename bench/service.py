@@ -1,9 +1,10 @@
 """What the running service costs: time to ready, memory of long work, and /health under load.
 
-    uv run python -m bench.service [--hours 1.0]
+    uv run python -m bench.service [--hours 1.0] [--model base] [--diarize]
 
 Starts ``run.py`` on a free port, twice (the second start has warm caches), and asks it over HTTP:
-a body of 1 GiB, a minute of speech, then an hour of it, with /health probed all the while.
+a body of 1 GiB, a minute of speech, then an hour of it, with /health probed all the while. With
+--diarize two people speak, and who does is asked for, too.
 """
 
 import argparse
@@ -21,9 +22,9 @@ import httpx
 
 from bench.machine import describe
 from bench.serving import Service, serving
-from bench.speech import SPEECH, repeat
+from bench.speech import SPEECH, TWO_PEOPLE, repeat
 
-SETTINGS = MappingProxyType({"PRELOAD_MODEL": "base", "MAX_FILE_SIZE_MB": "2000"})
+SETTINGS = MappingProxyType({"MAX_FILE_SIZE_MB": "2000"})
 GIB = 1 << 30
 PROBE_EVERY_S = 0.05
 
@@ -31,13 +32,17 @@ PROBE_EVERY_S = 0.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=1.0)
-    hours = parser.parse_args().hours
-    print(f"{describe()}; model base, audio {SPEECH.name} repeated")
-    with serving(**SETTINGS) as service:
+    parser.add_argument("--model", default="base")
+    parser.add_argument("--diarize", action="store_true")
+    asked = parser.parse_args()
+    speech = TWO_PEOPLE if asked.diarize else SPEECH
+    settings = SETTINGS | {"PRELOAD_MODEL": asked.model}
+    print(f"{describe()}; model {asked.model}, audio {speech.name} repeated")
+    with serving(**settings) as service:
         print(f"first start: ready after {service.ready_s:.1f} s")
-    with serving(**SETTINGS) as service:
+    with serving(**settings) as service:
         print(f"second start: ready after {service.ready_s:.1f} s")
-        measure(Watch(service), hours)
+        measure(Watch(service, diarize=asked.diarize), speech, asked.hours)
 
 
 @dataclass(slots=True)
@@ -45,6 +50,7 @@ class Watch:
     """A running service, and what is seen of it from outside."""
 
     service: Service
+    diarize: bool
     peak_mb: float = 0
     health_s: list[float] = field(default_factory=list)
 
@@ -78,25 +84,29 @@ class Watch:
                 self.peak_mb = max(self.peak_mb, self.service.resident_mb())
 
 
-def measure(watch: Watch, hours: float) -> None:
+def measure(watch: Watch, speech: Path, hours: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         minute, long = Path(folder) / "minute.flac", Path(folder) / "long.flac"
-        repeat(minute, 60)
-        repeat(long, hours * 3600)
-        transcribe(watch.service.url, minute)  # loads what finds speech
+        repeat(minute, 60, speech)
+        repeat(long, hours * 3600, speech)
+        transcribe(watch, minute)  # loads what finds speech
         with watch.watched("upload of 1 GiB, refused after all of it as no audio"):
             upload_junk(watch.service.url)
         with watch.watched("a minute of speech"):
-            transcribe(watch.service.url, minute)
+            transcribe(watch, minute)
         with watch.watched(f"{hours:g} h of speech"):
-            transcribe(watch.service.url, long)
+            transcribe(watch, long)
 
 
-def transcribe(url: str, file: Path) -> None:
+def transcribe(watch: Watch, file: Path) -> None:
+    asked = {"output": "txt", "diarize": watch.diarize}
     with file.open("rb") as body:
-        answer = httpx.post(f"{url}/asr?output=txt", files={"audio_file": body}, timeout=None)
+        answer = httpx.post(
+            f"{watch.service.url}/asr", params=asked, files={"audio_file": body}, timeout=None
+        )
     answer.raise_for_status()
-    assert "americans" in answer.text.lower()
+    assert "country" in answer.text.lower()
+    assert ("[SPEAKER_01]" in answer.text) == watch.diarize
 
 
 def upload_junk(url: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEECH = ROOT / "tests" / "audio" / "austen-kennedy-44s.flac"
+TWO_PEOPLE = ROOT / "tests" / "audio" / "two-people.flac"
 WARM_UP = ROOT / "tests" / "audio" / "jfk.flac"
 SECONDS_MAX = 100 * 3600.0
 
