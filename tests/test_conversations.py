@@ -53,7 +53,7 @@ def test_the_two_sets_share_no_clip(tmp_path: Path) -> None:
 
 
 def test_everybody_speaks_and_nobody_over_himself(drawers: Mapping[str, tuple[Clip, ...]]) -> None:
-    plan = Plan("p", 60, ("anna", "bert", "carl"), (9, 9, 0.001), 0.5, 0.5)
+    plan = Plan("p", 900, ("anna", "bert", "carl"), (9, 9, 0.001), 0.9, 0.9)
     placed = list(converse(plan, drawers, np.random.default_rng(1)))
     assert {each.voice for each in placed} == set(plan.voices)
     for voice in plan.voices:
@@ -63,7 +63,7 @@ def test_everybody_speaks_and_nobody_over_himself(drawers: Mapping[str, tuple[Cl
 
 def test_a_turn_lasts_over_short_pauses_and_is_told_where_it_is_spoken() -> None:
     word = Clip(tone(1), ((0.0, 1.0),))
-    placed = (Placed(1.0, "anna", word), Placed(2.2, "anna", word), Placed(3.0, "bert", word))
+    placed = (Placed(3.0, "bert", word), Placed(1.0, "anna", word), Placed(2.2, "anna", word))
     assert turns_of(placed) == [(1.0, 3.2, "anna"), (3.0, 4.0, "bert")]
     heard = mix(Plan("p", 5, ("anna", "bert"), snr_db=60), placed, np.random.default_rng(1))
     assert np.allclose(speech_in(heard), [(1.0, 4.0)], atol=0.02)
