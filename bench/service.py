@@ -99,7 +99,7 @@ def measure(watch: Watch, speech: Path, hours: float) -> None:
 
 
 def transcribe(watch: Watch, file: Path) -> None:
-    asked = {"output": "txt", "diarize": watch.diarize}
+    asked: dict[str, str | bool] = {"output": "txt", "diarize": watch.diarize}
     with file.open("rb") as body:
         answer = httpx.post(
             f"{watch.service.url}/asr", params=asked, files={"audio_file": body}, timeout=None
