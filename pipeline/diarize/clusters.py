@@ -36,8 +36,13 @@ PORTION = 200
 WITHIN = 0.55
 PAIRS = 20.0
 
-# A number of people that was told is looked for with cuts this near to the threshold first.
-NEAR = 0.1
+# How far apart two vectors of one person may be by chance; of groups the less, the larger they are.
+CHANCE = 0.25
+
+# A number of people that was told is looked for with cuts this near to the threshold first, also
+# among clusters that are smaller than wanted, but not tiny.
+NEAR = 0.05
+TINY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Forest:
 
     ``sums`` has the sum of each group's vectors, (groups, numbers), ``weights`` their number.
     ``merges`` says which were merged. A height is the distance of two vectors of length 1 as alike
-    as the groups are: from 0 to 2.
+    as the groups are, from 0 to 2, less what groups so small may be apart by chance.
     """
 
     def __init__(self, sums: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
@@ -68,9 +73,9 @@ class Forest:
         self._sizes = weights.copy()
         self._products = sums @ sums.T
         self._within = within(self._products.diagonal(), weights)
-        self._heights = np.stack([self._height(one) for one in range(len(weights))])
-        self._nearest = self._heights.argmin(axis=1)
-        self._nearest_height = self._heights.min(axis=1)
+        self._alike = np.stack([self._likeness(one) for one in range(len(weights))])
+        self._next = self._alike.argmax(axis=1)
+        self._most = self._alike.max(axis=1)
         self._highest = np.zeros(len(weights))
 
     @property
@@ -85,43 +90,43 @@ class Forest:
             if len(self.merges) % PORTION == 0:
                 yield
 
-    def _height(self, one: int) -> NDArray[np.float64]:
-        """How far a group is from all; infinitely from itself."""
+    def _likeness(self, one: int) -> NDArray[np.float64]:
+        """How much alike a group is to all; not at all to itself."""
         scale = self._sizes * self._sizes[one] * np.sqrt(self._within * self._within[one])
-        alike = self._products[one] / scale
-        heights: NDArray[np.float64] = np.sqrt(np.clip(2.0 - 2.0 * alike, 0.0, 4.0))
-        heights[one] = np.inf
-        return heights
+        alike: NDArray[np.float64] = self._products[one] / scale
+        alike[one] = -np.inf
+        return alike
 
     def _merge(self) -> None:
-        one = int(self._nearest_height.argmin())
-        other = int(self._nearest[one])
+        one = int(self._most.argmax())
+        other = int(self._next[one])
         one, other = min(one, other), max(one, other)
-        height = float(self._heights[one, other])
+        chance = CHANCE / min(self._sizes[one], self._sizes[other]) ** 0.5
+        height = max(0.0, 2.0 - 2.0 * float(self._alike[one, other])) ** 0.5 - float(chance)
         self._highest[one] = max(height, self._highest[one], self._highest[other])
         self.merges.append(Merge(one, other, height, float(self._highest[one])))
         self._products[one] += self._products[other]
         self._products[:, one] += self._products[:, other]
         self._sizes[one] += self._sizes[other]
         self._within[one] = within(self._products[one, one], self._sizes[one])
-        row = self._height(one)
-        row[np.isinf(self._nearest_height)] = np.inf  # those who were merged before
-        row[other] = np.inf
+        row = self._likeness(one)
+        row[np.isinf(self._most)] = -np.inf  # those who were merged before
+        row[other] = -np.inf
         self._replace(one, other, row)
 
     def _replace(self, one: int, other: int, row: NDArray[np.float64]) -> None:
-        """``other`` is gone, and ``one`` is where ``row`` says."""
-        heights, nearest, height = self._heights, self._nearest, self._nearest_height
-        heights[other], heights[:, other] = np.inf, np.inf
-        heights[one], heights[:, one] = row, row
-        height[other] = np.inf
-        nearer = row < height
-        lost = np.isfinite(height) & ((nearest == one) | (nearest == other)) & ~nearer
+        """``other`` is gone, and ``one`` is as much alike to all as ``row`` says."""
+        alike, following, most = self._alike, self._next, self._most
+        alike[other], alike[:, other] = -np.inf, -np.inf
+        alike[one], alike[:, one] = row, row
+        most[other] = -np.inf
+        more = row > most
+        lost = np.isfinite(most) & ((following == one) | (following == other)) & ~more
         lost[one] = True
-        nearest[nearer], height[nearer] = one, row[nearer]
+        following[more], most[more] = one, row[more]
         rows = np.flatnonzero(lost)
-        nearest[rows] = heights[rows].argmin(axis=1)
-        height[rows] = heights[rows, nearest[rows]]
+        following[rows] = alike[rows].argmax(axis=1)
+        most[rows] = alike[rows, following[rows]]
 
 
 def within(squares: Any, sizes: Any) -> Any:
@@ -216,13 +221,12 @@ def _told(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The cut with so many large clusters that is nearest to the threshold.
 
-    If there is none near it, they may be smaller before it may be far. Of size 1 there always are
-    as many somewhere.
+    Rather are they smaller than it is far. Of size 1 there always are as many somewhere.
     """
     heights = np.array([0.0, *(merge.height for merge in forest.merges)])
     away = np.abs(heights - threshold)
-    for near in (NEAR, np.inf):
-        for least in range(size, 0, -1):
+    for near, tiny in ((NEAR, TINY), (np.inf, 0)):
+        for least in range(size, tiny, -1):
             fits = (np.array(_larges(forest, least)) == count) & (away <= near)
             if fits.any():
                 done = int(np.where(fits, away, np.inf).argmin())

@@ -7,17 +7,17 @@ pyannote.audio's pipeline, in steps of well under a second each, over samples th
 
 from __future__ import annotations
 
+import logging
 from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr.pipeline.diarize.clusters import Wanted
 from asr.pipeline.diarize.known import loudest, match
-from asr.pipeline.diarize.listening import Heard, Listening
 from asr.pipeline.diarize.parameters import Parameters, parameters
-from asr.pipeline.diarize.people import People, tell_apart
-from asr.pipeline.diarize.turns import Reconstruction, Run, exclusive_turns, in_order, turns
+from asr.pipeline.diarize.turns import Reconstruction, Run, exclusive_turns, in_order, steady, turns
+from asr.pipeline.errors import SpeakersUnavailable
+from asr.pipeline.heavy import import_pyannote
 from asr.pipeline.speakers import Diarization, Diarize, Diarized
 
 if TYPE_CHECKING:
@@ -26,54 +26,70 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr.pipeline.audio import Audio
-    from asr.pipeline.diarize.networks import Networks
+    from asr.pipeline.diarize.people import Networks, People
     from asr.pipeline.diarize.sources import Source
     from asr.pipeline.speakers import SpeakerSettings
 
+log = logging.getLogger(__name__)
+
+# What clients expect of a voice: those who keep voices compare vectors of this length.
 VOICE_NUMBERS = 256
+
+# Turns shorter than this are where two looks at the audio differ, and not what somebody said.
+FLICKER_S = 0.15
 
 # The share of the work that is done when all has been heard.
 LISTENING = 0.97
 
 
 class SpeakerDiarizer:
-    """The networks of a source, to be used from one thread; ``threads`` is torch's, for all."""
+    """The networks of a source, to be used from one thread; ``threads`` are torch's own."""
 
     def __init__(
         self, source: Source, settings: SpeakerSettings, *, device: str = "cpu", threads: int = 1
     ) -> None:
         """Raises ValueError if the settings cannot be used."""
         self._source = source
-        self._parameters = parameters(settings)
+        self._given = parameters(settings)
         self._device = device
         self._threads = threads
         self._networks: Networks | None = None
+        self._warnings: tuple[str, ...] = ()
 
     def load(self) -> None:
         """Read the networks: seconds. Raises SpeakersUnavailable."""
         if self._networks is None:
-            from asr.pipeline.diarize.networks import Networks
-
-            self._networks = Networks(self._source, device=self._device, threads=self._threads)
+            import_pyannote(self._threads)
+            self._networks, self._warnings = open_networks(
+                self._source, self._given, device=self._device
+            )
 
     def begin(self, question: Diarize) -> DiarizeTask:
         """Take a question in; it is worked on by ``advance``."""
         self.load()
         assert self._networks is not None
-        return DiarizeTask(self._networks, question, self._parameters, device=self._device)
+        bridge_s = self._given.min_duration_off or 0.0
+        return DiarizeTask(self._networks, question, bridge_s=bridge_s, warnings=self._warnings)
 
 
 class DiarizeTask:
     """A question on its way: ``while not task.done: task.advance()``. To give up is to let go."""
 
     def __init__(
-        self, networks: Networks, question: Diarize, given: Parameters, *, device: str
+        self,
+        networks: Networks,
+        question: Diarize,
+        *,
+        bridge_s: float,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self._networks = networks
         self._question = question
-        self._given = given
-        self._device = device
-        self._share = 0.0
+        self._bridge_s = bridge_s
+        self._warnings = list(warnings)
+        audios = (question.audio, *(clip.audio for clip in question.known))
+        self._total_s = max(sum(audio.duration_s for audio in audios), 1e-9)
+        self._heard_s = 0.0
         self._told = Diarized(0.0)
         self._steps = self._work()
 
@@ -86,76 +102,88 @@ class DiarizeTask:
         if not self.done:
             try:
                 next(self._steps)
-                self._told = Diarized(self._share)
+                self._told = Diarized(LISTENING * self._heard_s / self._total_s)
             except StopIteration as end:
                 self._told = Diarized(1.0, end.value)
         return self._told
 
     def _work(self) -> Generator[None, None, Diarization]:
         question = self._question
-        clips = {clip.name: clip.audio for clip in question.known}
-        total_s = sum((audio.duration_s for audio in clips.values()), question.audio.duration_s)
         known: dict[str, NDArray[np.float64]] = {}
-        warnings: list[str] = []
-        for name, audio in clips.items():
-            heard = yield from self._listen(audio, total_s)
-            voice = loudest((yield from self._tell_apart(heard, Diarize(audio))))
+        for clip in question.known:
+            voice = loudest((yield from self._people(clip.audio)))
             if voice is None:
-                warnings.append(f"No speech was found in the reference of the speaker {name!r}")
+                told = f"No speech was found in the reference of the speaker {clip.name!r}"
+                self._warnings.append(told)
             else:
-                known[name] = voice
-        heard = yield from self._listen(question.audio, total_s)
-        people = yield from self._tell_apart(heard, question)
-        return (yield from self._tell(heard, people, known, warnings))
+                known[clip.name] = voice
+        fewest = question.count or question.fewest or 1
+        most = question.count or question.most
+        people = yield from self._people(question.audio, fewest=fewest, most=most)
+        return (yield from self._diarization(people, known, fewest, most))
 
-    def _listen(self, audio: Audio, total_s: float) -> Generator[None, None, Heard]:
-        listening = Listening(self._networks, audio, device=self._device)
-        before = self._share
-        for _ in listening.steps():
-            self._share = before + LISTENING * listening.share * audio.duration_s / total_s
+    def _people(
+        self, audio: Audio, *, fewest: int = 1, most: int | None = None
+    ) -> Generator[None, None, People]:
+        """Listen to an audio, and tell who speaks in it."""
+        hearing = self._networks.hear(audio)
+        before_s = self._heard_s
+        for _ in hearing.steps():
+            self._heard_s = before_s + hearing.share * audio.duration_s
             yield
-        return listening.result()
+        self._heard_s = before_s + audio.duration_s
+        return (yield from hearing.people(fewest=fewest, most=most))
 
-    def _tell_apart(self, heard: Heard, question: Diarize) -> Generator[None, None, People]:
-        given, own = self._given, self._networks
-        wanted = Wanted(
-            threshold=own.threshold if given.threshold is None else given.threshold,
-            size=given.min_cluster_size or own.min_cluster_size,
-            fewest=question.count or question.fewest or 1,
-            most=question.count or question.most,
-        )
-        return tell_apart(heard, self._networks.segment.grid, wanted)
-
-    def _tell(
+    def _diarization(
         self,
-        heard: Heard,
         people: People,
-        known: dict[str, NDArray[np.float64]],
-        warnings: list[str],
+        known: Mapping[str, NDArray[np.float64]],
+        fewest: int,
+        most: int | None,
     ) -> Generator[None, None, Diarization]:
         """The turns of the people, and what they are called."""
-        grid = self._networks.segment.grid
-        most = self._question.count or self._question.most
-        line = Reconstruction(grid, heard.classes, people.own, people.count, at_once=most)
+        grid, end_s = self._networks.grid, self._question.audio.duration_s
+        line = Reconstruction(grid, people.classes, people.who, people.count, at_once=most)
         every: list[Run] = []
         exclusive: list[Run] = []
         for runs in line.blocks():
             every += runs.all
             exclusive += runs.exclusive
             yield
+        least = round(FLICKER_S / grid.frame_step_s)
+        every, exclusive = steady(every, least), steady(exclusive, least)
         names = named(in_order(every), match(people.voices, known))
-        bridge_s = self._given.min_duration_off or 0.0
-        end_s = self._question.audio.duration_s
-        voices = {
-            names[who]: padded(people.voices[who]) for who in sorted(names) if len(people.voices)
-        }
+        if names and len(names) < fewest:
+            self._warnings.append(f"Only {len(names)} of {fewest} speakers could be told apart")
+        heard = sorted(names) if len(people.voices) else ()
         return Diarization(
-            turns(grid, every, names, end_s=end_s, bridge_s=bridge_s),
-            exclusive_turns(grid, exclusive, names, end_s=end_s, bridge_s=bridge_s),
-            voices,
+            turns(grid, every, names, end_s=end_s, bridge_s=self._bridge_s),
+            exclusive_turns(grid, exclusive, names, end_s=end_s, bridge_s=self._bridge_s),
+            {names[who]: padded(people.voices[who]) for who in heard},
             self._networks.voice_model,
-            tuple(warnings),
+            tuple(self._warnings),
         )
+
+
+def open_networks(
+    source: Source, given: Parameters, *, device: str
+) -> tuple[Networks, tuple[str, ...]]:
+    """The networks of a source, and what is to be said of them. Raises SpeakersUnavailable."""
+    if source.hub is None:
+        from asr.pipeline.diarize.networks import Packaged
+
+        return Packaged(given, device=device), ()
+    from asr.pipeline.diarize.community import CommunityOne
+
+    try:
+        return CommunityOne(source.hub.fetch(), given, device=device), ()
+    except Exception as error:  # the hub's, or those of the libraries that read its files
+        log.warning("the diarizer %s cannot be had: %s", source.name, error)
+        if source.fallback is None:
+            told = f"The diarizer {source.name} cannot be had, and there is no other"
+            raise SpeakersUnavailable(told) from error
+    networks, _ = open_networks(source.fallback, given, device=device)
+    return networks, (f"The diarizer {source.name} cannot be had: speakers are told apart without",)
 
 
 def named(order: Sequence[int], known: Mapping[int, str]) -> dict[int, str]:

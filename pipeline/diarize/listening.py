@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.diarize.filterbank import SHIFT, Filterbank
-from asr.pipeline.diarize.turns import NOBODY
+from asr.pipeline.diarize.people import Heard, People, tell_apart
 from asr.pipeline.diarize.voices import Piece, Place, Queue, cut, frame_map, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from numpy.typing import NDArray
 
     from asr.pipeline.audio import Audio
+    from asr.pipeline.diarize.clusters import Wanted
     from asr.pipeline.diarize.turns import Grid
 
 # Chunks and filterbank frames at once. More are no faster on a CPU, and one is slower.
@@ -25,7 +26,7 @@ CHUNKS = {"cpu": 4, "cuda": 32, "metal": 16}
 FRAMES = {"cpu": 1600, "cuda": 12_800, "metal": 6400}
 
 
-class Segment(Protocol):
+class Segmenter(Protocol):
     """Tells the class of each frame of chunks that follow each other: (chunks, frames)."""
 
     @property
@@ -34,52 +35,27 @@ class Segment(Protocol):
     def __call__(self, samples: NDArray[np.float32], /) -> NDArray[np.uint8]: ...
 
 
-class Embed(Protocol):
-    """Makes vectors, (pieces, numbers), of filterbanks: (pieces, frames, bins)."""
+class Embedder(Protocol):
+    """Makes vectors, (pieces, numbers), of filterbanks of one length: (pieces, frames, bins)."""
 
     def __call__(self, frames: NDArray[np.float32], /) -> NDArray[np.float32]: ...
-
-
-class Ears(Protocol):
-    """The two networks of a source."""
-
-    @property
-    def segment(self) -> Segment: ...
-
-    @property
-    def embed(self) -> Embed: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What was heard of an audio.
-
-    ``classes`` is what the network saw, (chunks, frames). Row by row, ``vectors`` are the voices of
-    pieces of it, which were heard in ``seconds``: (rows, 4) ``places`` are the chunk, its speaker,
-    and the chunk's frames from one up to another.
-    """
-
-    classes: NDArray[np.uint8]
-    places: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    seconds: NDArray[np.float64]
-
-    def marked(self, grid: Grid, who: NDArray[np.int64]) -> NDArray[np.int16]:
-        """The time line with ``who`` speaks in each piece, and NOBODY elsewhere: (frames,)."""
-        own = np.full(grid.length(len(self.classes)), NOBODY, np.int16)
-        for (chunk, speaker, start, stop), name in zip(self.places.tolist(), who, strict=True):
-            active = grid.members[self.classes[chunk, start:stop]]
-            frames = grid.first_frame(chunk) + start + np.flatnonzero(active[:, speaker])
-            own[frames] = name
-        return own
 
 
 class Listening:
     """Works as its ``steps`` are taken; ``share`` of the audio is done."""
 
-    def __init__(self, ears: Ears, audio: Audio, *, device: str) -> None:
-        self._ears, self._audio = ears, audio
-        self._grid = ears.segment.grid
+    def __init__(
+        self,
+        segment: Segmenter,
+        embed: Embedder,
+        audio: Audio,
+        wanted: Wanted,
+        *,
+        device: str,
+    ) -> None:
+        self._segment, self._embed = segment, embed
+        self._audio, self._wanted = audio, wanted
+        self._grid = segment.grid
         self._at_once = CHUNKS[device]
         self._queue = Queue(FRAMES[device])
         self._bank = Filterbank(audio)
@@ -100,14 +76,16 @@ class Listening:
                 yield
             self.share = (first + count) / self._count
 
+    def people(self, *, fewest: int, most: int | None) -> Generator[None, None, People]:
+        """Who speaks, once all steps were taken, with a breath now and then."""
+        return tell_apart(
+            self._result(), self._grid, replace(self._wanted, fewest=fewest, most=most)
+        )
+
     def _see(self, first: int, count: int) -> None:
         """Tell who speaks in some chunks, and queue what is worth listening to."""
-        grid = self._grid
-        start = first * grid.step_samples
-        size = (count - 1) * grid.step_samples + grid.chunk_samples
-        samples = self._audio.read(start / SAMPLE_RATE, (start + size) / SAMPLE_RATE)
-        padded = np.pad(samples, (0, size - len(samples)))
-        self._classes[first : first + count] = self._ears.segment(padded)
+        samples = read_chunks(self._audio, self._grid, first, count)
+        self._classes[first : first + count] = self._segment(samples)
         for chunk in range(first, first + count):
             self._select(chunk)
 
@@ -130,12 +108,12 @@ class Listening:
                     self._queue.put(piece)
 
     def _hear(self, batch: list[Piece]) -> None:
-        vectors = self._ears.embed(np.stack([piece.frames for piece in batch]))
+        vectors = self._embed(np.stack([piece.frames for piece in batch]))
         for piece, vector in zip(batch, vectors, strict=True):
             self._heard.append((piece.place, piece.seconds, vector))
 
-    def result(self) -> Heard:
-        """What was heard, in order of time, once all steps were taken."""
+    def _result(self) -> Heard:
+        """What was heard, in order of time."""
         heard = sorted(self._heard, key=lambda item: item[0])
         return Heard(
             self._classes,
@@ -143,3 +121,11 @@ class Listening:
             np.array([vector for _, _, vector in heard], np.float32),
             np.array([seconds for _, seconds, _ in heard], np.float64),
         )
+
+
+def read_chunks(audio: Audio, grid: Grid, first: int, count: int) -> NDArray[np.float32]:
+    """The samples of chunks that follow each other, with zeros beyond the end."""
+    start = first * grid.step_samples
+    size = (count - 1) * grid.step_samples + grid.chunk_samples
+    samples = audio.read(start / SAMPLE_RATE, (start + size) / SAMPLE_RATE)
+    return np.pad(samples, (0, size - len(samples)))

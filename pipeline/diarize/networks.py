@@ -1,4 +1,4 @@
-"""The networks of a source, read from their files: arrays in, arrays out. Only they use torch."""
+"""The networks of the source in a package, read from its files: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE
-from asr.pipeline.diarize.sources import CAMPPLUS, CAMPPLUS_CODE, SEGMENTATION, checked
+from asr.pipeline.diarize.clusters import Wanted
+from asr.pipeline.diarize.listening import Listening
+from asr.pipeline.diarize.sources import CAMPPLUS, CAMPPLUS_CODE, PACKAGED, SEGMENTATION, checked
 from asr.pipeline.diarize.turns import Grid, powerset
 from asr.pipeline.errors import SpeakersUnavailable
-from asr.pipeline.heavy import import_pyannote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from asr.pipeline.diarize.sources import Source
+    from asr.pipeline.audio import Audio
+    from asr.pipeline.diarize.parameters import Parameters
 
 # Our names of devices, and torch's.
 DEVICES = {"cpu": "cpu", "cuda": "cuda", "metal": "mps"}
-
 
 # How much more probable, as a logarithm, silence must be than somebody's speech. At 0 the network
 # missed 3.4 % of the speech in conversations with known turns, and heard 0.3 % where there is none;
@@ -31,14 +32,18 @@ SILENCE = 1.0
 
 
 class Segmenter:
-    """The network that tells who speaks in a chunk: up to three people, by number."""
+    """The network that tells who speaks in a chunk: some people, by number.
 
-    def __init__(self, path: Path, *, step: float, device: str) -> None:
+    A new chunk begins after the share ``step`` of one. ``silence``: see SILENCE.
+    """
+
+    def __init__(self, path: Path, *, step: float, silence: float, device: str) -> None:
         from pyannote.audio import Model
 
-        self._device = device
+        self._device = DEVICES[device]
+        self._silence = silence
         model: Any = Model.from_pretrained(path)
-        self._model = model.eval().to(device)
+        self._model = model.eval().to(self._device)
         told = model.specifications
         frame = model.receptive_field
         samples = round(told.duration * SAMPLE_RATE)
@@ -60,7 +65,7 @@ class Segmenter:
             whole = torch.from_numpy(samples).to(self._device)
             chunks = whole.unfold(0, grid.chunk_samples, grid.step_samples).unsqueeze(1)
             scores = self._model(chunks)  # (chunks, frames, classes): logarithms
-            scores[:, :, 0] -= SILENCE
+            scores[:, :, 0] -= self._silence
             return np.asarray(scores.argmax(dim=-1).cpu().numpy(), np.uint8)
 
 
@@ -76,11 +81,11 @@ class CamPlusPlus:
             raise SpeakersUnavailable("The package that holds the diarizer's networks is damaged")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        self._device = device
+        self._device = DEVICES[device]
         self._model: Any = module.CAMPPlus(feat_dim=80, embedding_size=192)
         weights = torch.load(checked(CAMPPLUS), weights_only=True, map_location="cpu")
         self._model.load_state_dict(weights)
-        self._model.eval().to(device)
+        self._model.eval().to(self._device)
 
     def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vectors, (pieces, 192), of filterbanks of one length: (pieces, frames, bins)."""
@@ -92,16 +97,24 @@ class CamPlusPlus:
             return np.asarray(vectors.cpu().numpy(), np.float32)
 
 
-class Networks:
-    """What the source in the package has: the networks, and the parameters that suit them."""
+class Packaged:
+    """The networks of the package, and the parameters that suit them."""
 
-    threshold = 0.6
-    min_cluster_size = 5
+    voice_model = PACKAGED.voice_model
 
-    def __init__(self, source: Source, *, device: str, threads: int) -> None:
+    def __init__(self, given: Parameters, *, device: str) -> None:
         """Raises SpeakersUnavailable."""
-        import_pyannote(threads)
-        device = DEVICES[device]
-        self.segment = Segmenter(checked(SEGMENTATION), step=0.25, device=device)
-        self.voice_model = source.voice_model
-        self.embed = CamPlusPlus(device=device)
+        self._device = device
+        self._segment = Segmenter(checked(SEGMENTATION), step=0.25, silence=SILENCE, device=device)
+        self._embed = CamPlusPlus(device=device)
+        # On conversations with known turns any threshold from 0.5 to 0.62 is as good.
+        threshold = 0.57 if given.threshold is None else given.threshold
+        self._wanted = Wanted(threshold, given.min_cluster_size or 5)
+
+    @property
+    def grid(self) -> Grid:
+        return self._segment.grid
+
+    def hear(self, audio: Audio) -> Listening:
+        """An audio to be listened to; nothing is computed yet."""
+        return Listening(self._segment, self._embed, audio, self._wanted, device=self._device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -95,23 +95,29 @@ class Runs:
     exclusive: list[Run]
 
 
-class Reconstruction:
-    """The time line of an audio: ``classes`` are what the network saw, ``own`` whose voices it has.
+class Recognition(Protocol):
+    """Tells who each speaker of a chunk is in each frame, or NOBODY: (frames, speakers), given in
+    which frames they are ``active``, of the same shape."""
 
-    ``classes`` has shape (chunks, frames). ``own`` says of each frame of the time line which of
-    ``count`` people was recognised in it, or NOBODY.
+    def __call__(self, chunk: int, active: NDArray[np.bool_], /) -> NDArray[np.int64]: ...
+
+
+class Reconstruction:
+    """The time line of an audio: ``classes`` is what the network saw, (chunks, frames).
+
+    ``who`` says which of ``count`` people speak in a chunk.
     """
 
     def __init__(
         self,
         grid: Grid,
         classes: NDArray[np.uint8],
-        own: NDArray[np.int16],
+        who: Recognition,
         count: int,
         *,
         at_once: int | None = None,
     ) -> None:
-        self._grid, self._classes, self._own, self._count = grid, classes, own, count
+        self._grid, self._classes, self._who, self._count = grid, classes, who, count
         self._at_once = count if at_once is None else min(count, at_once)
         self.frames = grid.length(len(classes))
 
@@ -148,11 +154,10 @@ class Reconstruction:
             mine = slice(max(first, start) - start, min(first + length, stop) - start)
             seen = slice(max(first, start) - first, min(first + length, stop) - first)
             active = self._grid.members[self._classes[chunk]]  # (frames, speakers)
-            own = self._own[first : first + length]
             speaking[mine] += active[seen].sum(axis=1)
             looks[mine] += 1
             heard = np.zeros((length, self._count + 1), bool)  # the last is NOBODY
-            np.put_along_axis(heard, recognise(active, own), True, axis=1)
+            np.put_along_axis(heard, self._who(chunk, active), 1, axis=1)
             votes[mine] += heard[seen, :-1]
         return votes, np.floor(speaking / np.maximum(looks, 1) + 0.5).astype(np.int64)
 
@@ -201,7 +206,7 @@ def turns(
     end_s: float,
     bridge_s: float = 0.0,
 ) -> tuple[Turn, ...]:
-    """Runs of frames as turns in order of time, by name; pauses below ``bridge_s`` are bridged.
+    """Steady runs as turns in order of time, by name; pauses below ``bridge_s`` are bridged.
 
     A pause in which somebody else speaks is bridged as well: these turns may overlap.
     """
@@ -209,7 +214,7 @@ def turns(
         turn
         for who in sorted({run.who for run in runs})
         for turn in _bridged(
-            (_turn(grid, run, names, end_s) for run in _joined(runs) if run.who == who), bridge_s
+            (_turn(grid, run, names, end_s) for run in runs if run.who == who), bridge_s
         )
     ]
     return tuple(sorted(told, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker)))
@@ -224,7 +229,7 @@ def exclusive_turns(
     bridge_s: float = 0.0,
 ) -> tuple[Turn, ...]:
     """As ``turns``, of runs of which no two overlap: nor do these."""
-    told = (_turn(grid, run, names, end_s) for run in _joined(runs))
+    told = (_turn(grid, run, names, end_s) for run in runs)
     return tuple(_bridged(told, bridge_s))
 
 
@@ -233,8 +238,17 @@ def in_order(runs: Iterable[Run]) -> list[int]:
     return list(dict.fromkeys(run.who for run in sorted(runs)))
 
 
-def _joined(runs: Sequence[Run]) -> Iterator[Run]:
-    """The runs in order, those that were cut at a block's border whole again."""
+def steady(runs: Sequence[Run], least: int) -> list[Run]:
+    """The runs in order, those that were cut at a block's border whole again, without flickers.
+
+    These are shorter than so many frames. Of who has no other run the longest is kept.
+    """
+    whole = _joined(runs)
+    longest = {run.who: run for run in sorted(whole, key=lambda run: run.stop - run.start)}
+    return [run for run in whole if run.stop - run.start >= least or run is longest[run.who]]
+
+
+def _joined(runs: Sequence[Run]) -> list[Run]:
     open_runs: dict[int, Run] = {}
     closed: list[Run] = []
     for run in sorted(runs):
@@ -244,7 +258,7 @@ def _joined(runs: Sequence[Run]) -> Iterator[Run]:
         elif before is not None:
             closed.append(before)
         open_runs[run.who] = run
-    return iter(sorted([*closed, *open_runs.values()]))
+    return sorted([*closed, *open_runs.values()])
 
 
 def _turn(grid: Grid, run: Run, names: Mapping[int, str], end_s: float) -> Turn:

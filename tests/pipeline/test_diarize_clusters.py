@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from asr.pipeline.diarize.clusters import (
+    CHANCE,
     PAIRS,
     WITHIN,
     Forest,
@@ -60,7 +61,8 @@ def plainly(vectors: NDArray[np.float64]) -> list[float]:
             for i, j in combinations(range(len(groups)), 2)
         }
         i, j = max(pairs, key=lambda pair: pairs[pair])
-        heights.append(max(0.0, 2 - 2 * pairs[i, j]) ** 0.5)
+        chance = CHANCE / min(len(groups[i]), len(groups[j])) ** 0.5
+        heights.append(max(0.0, 2 - 2 * pairs[i, j]) ** 0.5 - chance)
         groups[i] = np.concatenate([groups[i], groups.pop(j)])
     return heights
 

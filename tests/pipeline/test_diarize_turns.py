@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,15 +15,20 @@ from asr.pipeline.diarize import turns as module
 from asr.pipeline.diarize.turns import (
     NOBODY,
     Grid,
+    Recognition,
     Reconstruction,
     Run,
     exclusive_turns,
     in_order,
     powerset,
     recognise,
+    steady,
     turns,
 )
 from asr.pipeline.speakers import Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Frames of a tenth of a second that do not overlap, ten a chunk, a new chunk each half second.
 GRID = Grid(16_000, 8_000, 10, frame_s=0.1, frame_step_s=0.1, members=powerset(3, 2))
@@ -30,24 +36,29 @@ NAMES = {0: "A", 1: "B", 2: "C"}
 A, B, BOTH = 1, 2, 4  # classes of two of the three speakers
 
 
+def recognised(own: NDArray[np.int16]) -> Recognition:
+    """By whose voices the time line has."""
+
+    def who(chunk: int, active: NDArray[np.bool_]) -> NDArray[np.int64]:
+        first = GRID.first_frame(chunk)
+        return recognise(active, own[first : first + GRID.frames])
+
+    return who
+
+
 def line_of(
     classes: list[list[int]], own: list[int], *, at_once: int | None = None
 ) -> Reconstruction:
-    return Reconstruction(
-        GRID,
-        np.array(classes, np.uint8),
-        np.array(own, np.int16),
-        max(own) + 1,
-        at_once=at_once,
-    )
+    who = recognised(np.array(own, np.int16))
+    return Reconstruction(GRID, np.array(classes, np.uint8), who, max(own) + 1, at_once=at_once)
 
 
 def every(line: Reconstruction) -> list[Run]:
-    return sorted(run for block in line.blocks() for run in block.all)
+    return steady([run for block in line.blocks() for run in block.all], 1)
 
 
 def alone(line: Reconstruction) -> list[Run]:
-    return sorted(run for block in line.blocks() for run in block.exclusive)
+    return steady([run for block in line.blocks() for run in block.exclusive], 1)
 
 
 def test_the_classes_of_a_network_are_pyannotes() -> None:
@@ -130,7 +141,7 @@ def test_the_cores_of_chunks_are_the_whole_audio_once(chunks: int) -> None:
 
 
 def test_an_audio_without_a_chunk_has_no_turns() -> None:
-    line = Reconstruction(GRID, np.zeros((0, 10), np.uint8), np.zeros(0, np.int16), 1)
+    line = Reconstruction(GRID, np.zeros((0, 10), np.uint8), recognised(np.zeros(0, np.int16)), 1)
     assert list(line.blocks()) == []
 
 
@@ -139,19 +150,18 @@ def test_an_audio_without_a_chunk_has_no_turns() -> None:
     arrays.arrays(np.int16, 40, elements=st.integers(NOBODY, 3)),
 )
 def test_blocks_of_any_size_tell_the_same(
-    classes: np.ndarray[tuple[int, int], np.dtype[np.uint8]],
-    own: np.ndarray[tuple[int], np.dtype[np.int16]],
+    classes: NDArray[np.uint8], own: NDArray[np.int16]
 ) -> None:
     def told(size: int) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "BLOCK", size)
-            blocks = list(Reconstruction(GRID, classes, own, 4).blocks())
+            blocks = list(Reconstruction(GRID, classes, recognised(own), 4).blocks())
         called = {who: str(who) for who in range(4)}
         every = [run for block in blocks for run in block.all]
         exclusive = [run for block in blocks for run in block.exclusive]
         return (
-            turns(GRID, every, called, end_s=3.5),
-            exclusive_turns(GRID, exclusive, called, end_s=3.5),
+            turns(GRID, steady(every, 1), called, end_s=3.5),
+            exclusive_turns(GRID, steady(exclusive, 1), called, end_s=3.5),
         )
 
     whole, alone_whole = told(1000)
@@ -165,7 +175,7 @@ def test_blocks_of_any_size_tell_the_same(
 
 
 def test_pauses_are_bridged_in_turns_and_where_nobody_else_speaks_in_exclusive_ones() -> None:
-    runs = [Run(0, 10, 0), Run(11, 20, 0), Run(25, 30, 0), Run(20, 25, 1)]
+    runs = [Run(0, 10, 0), Run(11, 20, 0), Run(20, 25, 1), Run(25, 30, 0)]
     assert turns(GRID, runs, NAMES, end_s=9.0, bridge_s=0.2) == (
         Turn(GRID.middle_s(0), GRID.middle_s(20), "A"),
         Turn(GRID.middle_s(20), GRID.middle_s(25), "B"),
@@ -175,6 +185,11 @@ def test_pauses_are_bridged_in_turns_and_where_nobody_else_speaks_in_exclusive_o
     assert [(turn.speaker, round(turn.end_s, 2)) for turn in bridged] == [("A", 3.05), ("B", 2.55)]
     exclusive = exclusive_turns(GRID, runs, NAMES, end_s=9.0, bridge_s=1.0)
     assert [turn.speaker for turn in exclusive] == ["A", "B", "A"]
+
+
+def test_a_flicker_is_no_turn_unless_it_is_all_that_somebody_says() -> None:
+    runs = [Run(0, 10, 0), Run(10, 11, 0), Run(12, 14, 0), Run(3, 4, 1), Run(7, 9, 1)]
+    assert steady(runs, 3) == [Run(0, 11, 0), Run(7, 9, 1)]
 
 
 def test_turns_end_where_the_audio_does() -> None:
