@@ -10,7 +10,7 @@ The two sets share no clip; six voices occur in ``test`` only.
 import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -98,11 +98,19 @@ def plans(chosen: str) -> tuple[Plan, ...]:
     )
 
 
-def fabricate(voices: Path, folder: Path, chosen: str) -> None:
-    """Write the conversations of a set into ``folder``, those that are not there already."""
+def of_hours(hours: float) -> Plan:
+    """As the longest of the set ``test``; its clips come round again and again."""
+    return replace(plans("test")[-1], name=f"4-of-{hours:g}-hours", seconds=hours * 3600)
+
+
+def fabricate(voices: Path, folder: Path, chosen: str, *others: Plan) -> None:
+    """Write the conversations of a set, and others of its clips, into ``folder``.
+
+    Those that are there already stay as they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     drawers: dict[str, tuple[Clip, ...]] = {}
-    for number, plan in enumerate(plans(chosen)):
+    for number, plan in enumerate((*plans(chosen), *others)):
         truth = folder / f"{plan.name}.json"
         if truth.exists():
             continue

@@ -1,6 +1,7 @@
 """Who spoke when, and how often that is wrong: this service beside senko and pyannote.audio.
 
-    python -m bench.der [--set tune|test] [--ways ours,senko,pyannote] [--files 2-*,3-short]
+    python -m bench.der [--set tune|test] [--ways ours,senko,pyannote] [--files '2-*,3-short']
+    python -m bench.der --hours 2 --ways ours
 
 fabricates conversations whose turns are known (bench/conversations.py) and holds each way's turns
 to them. The diarization error rate is the share of the time spoken that is missed, false or
@@ -10,7 +11,9 @@ to that, which is the width of both sides). ``pooled`` adds up all files, ``mean
 alike. A way ``told`` knows how many people speak. Speed is by CPU seconds on one core.
 
 pyannote at its published step is slow: by default it gets files of up to five minutes only, and
-the lines for comparison have the same files.
+the lines for comparison have the same files. ``--hours`` takes one conversation of that length
+instead of the set. The second table has a line for each conversation: speakers found, DER with the
+collar, speed, and the peak of memory of the process.
 """
 
 import argparse
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.conversations import SETS, fabricate
+from bench.conversations import SETS, Plan, fabricate, of_hours, plans
 from bench.diarizers import Found, Turns, run_apart
 from bench.machine import describe
 from bench.markdown import print_head, print_row
@@ -59,6 +62,7 @@ class Score:
     speakers: int
     found: int
     cpu_s: float
+    peak_mb: float | None
     errors: dict[int, Errors]
 
 
@@ -69,6 +73,7 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="test", dest="chosen")
     parser.add_argument("--ways", default=",".join(WAYS), help="of these (default): %(default)s")
     parser.add_argument("--files", default="*", help="names or patterns, separated by commas")
+    parser.add_argument("--hours", type=float, help="one conversation of so many hours")
     parser.add_argument("--cache", type=Path, default=CACHE, help="(default: %(default)s)")
     parser.add_argument("--conversations", type=Path, help="a folder that has the sets already")
     parser.add_argument("--slow-max", type=float, default=SLOW_S_MAX, help="seconds of audio")
@@ -76,7 +81,9 @@ def main() -> None:
         "--json", type=Path, help="keep turns here; what is there is not made again"
     )
     given = parser.parse_args()
-    files = conversations(given.chosen, given.files.split(","), given.conversations, given.cache)
+    others = () if given.hours is None else (of_hours(given.hours),)
+    patterns = [other.name for other in others] or given.files.split(",")
+    files = conversations(given.chosen, patterns, given.conversations, given.cache, *others)
     kept = Kept(given.json)
     for way in given.ways.split(","):
         longest_s = given.slow_max if way.startswith(SLOW) else float("inf")
@@ -112,14 +119,14 @@ class Kept:
 
 
 def conversations(
-    chosen: str, patterns: Sequence[str], ready: Path | None, cache: Path
+    chosen: str, patterns: Sequence[str], ready: Path | None, cache: Path, *others: Plan
 ) -> list[Path]:
-    """The files of a set that any of the patterns fits, made if they are not there yet."""
+    """The files of a set, and of others, that any pattern fits, made if they are not there yet."""
     folder = (ready or cache / "conversations") / chosen
-    if ready is None:
+    if ready is None or others:
         gather(cache / "voices")
-        fabricate(cache / "voices", folder, chosen)
-    files = sorted(folder.glob("*.pcm"))
+        fabricate(cache / "voices", folder, chosen, *others)
+    files = [folder / f"{plan.name}.pcm" for plan in (*plans(chosen), *others)]
     fitting = [file for file in files if any(fnmatch.fnmatch(file.stem, p) for p in patterns)]
     return fitting or sys.exit("There is no such file")
 
@@ -135,6 +142,7 @@ def score(file: Path, found: dict[str, Any]) -> Score:
         truth["speakers"],
         len({who for _, _, who in turns}),
         found["cpu_s"],
+        found["peak_mb"],
         {
             round(1000 * collar_s): errors(expected, turns, truth["seconds"], collar_s)
             for collar_s in COLLARS_S
@@ -203,7 +211,7 @@ def print_way(way: str, some: Sequence[Score]) -> None:
 
 
 def print_files(scores: dict[str, list[Score]]) -> None:
-    """A line for each file: the speakers found, and the rate with a collar, by way."""
+    """A line for each file, and for each way in it the speakers found, DER, speed and memory."""
     print()
     print_head("conversation", "seconds", "speakers", *scores)
     by_file: dict[str, dict[str, Score]] = {}
@@ -212,11 +220,14 @@ def print_files(scores: dict[str, list[Score]]) -> None:
             by_file.setdefault(each.name, {})[way] = each
     for name, of in by_file.items():
         one = next(iter(of.values()))
-        cells = [
-            f"{of[way].found}: {_percent(of[way].errors[250].rate)}" if way in of else ""
-            for way in scores
-        ]
+        cells = [_cell(of[way]) if way in of else "" for way in scores]
         print_row(name, f"{one.seconds:.0f}", str(one.speakers), *cells)
+
+
+def _cell(score: Score) -> str:
+    rate = score.errors[round(1000 * COLLARS_S[0])].rate
+    memory = "" if score.peak_mb is None else f", {score.peak_mb:.0f} MB"
+    return f"{score.found}: {_percent(rate)}, {score.seconds / score.cpu_s:.0f}x{memory}"
 
 
 def _pooled(each_of: Sequence[Errors], part: Callable[[Errors], float]) -> float:

