@@ -148,6 +148,7 @@ def tools(settings: "Settings", device: str) -> "Tools":
     """The networks beside Whisper's, as far as they are wanted, and there are any."""
     from asr.actors.tools import Tools
     from asr.pipeline.align.aligner import WordAligner
+    from asr.pipeline.align.sources import Sparing, fetch
     from asr.pipeline.device import pick_device
     from asr.pipeline.diarize.diarizer import SpeakerDiarizer
     from asr.pipeline.diarize.sources import find_source
@@ -162,6 +163,7 @@ def tools(settings: "Settings", device: str) -> "Tools":
         finder=partial(SpeechFinder, device=device),
         diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
         aligner=partial(WordAligner, models, device=pick_device(align_on)) if aligns else None,
+        fetch_letters=Sparing(partial(fetch, settings=models)),
     )
 
 

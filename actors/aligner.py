@@ -1,25 +1,13 @@
 """The aligner: the worker that tells when words are spoken."""
 
-from pathlib import Path
-
 from asr.actors.worker import Worker
-from asr.pipeline.audio import Audio
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.speakers import Align
 from asr.pipeline.types import Segment
 
-NO_AUDIO = Audio(Path(), 0)
-
 
 class Aligner(Worker[Align, tuple[Segment, ...]]):
     """Where to reach the aligner."""
-
-    async def check(self, language: str) -> None:
-        """Return if words of that language can be placed.
-
-        Raises AlignmentUnavailable or EngineRestarted.
-        """
-        await self.align(Align(NO_AUDIO, (), language))
 
     async def align(self, question: Align) -> tuple[Segment, ...]:
         """The segments, each with its words and when they are spoken.

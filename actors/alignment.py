@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from asr.actors.aligner import Aligner
+    from asr.actors.librarian import Librarian
+    from asr.actors.transcriber import Stations
     from asr.pipeline.audio import Audio
     from asr.pipeline.types import Options, Segment
+
+ATTENTION = "word times come from Whisper's own attention"
+
+# How long a request waits for a network that has to be downloaded first: 0.4 GB come in a minute
+# over most lines, and clients wait for a transcript that long. The download itself goes on.
+DOWNLOAD_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ class WordTimes:
 
     _audio: Audio
     _post: trio.MemorySendChannel[Align]
-    _later: Later[Timed] | None
+    _later: Later[Timed] | None = None
+    _warnings: tuple[str, ...] = ()  # where nobody is to find them
 
     def take(self, segments: Sequence[Segment], language: str) -> None:
         """Find the words of what was decoded next."""
@@ -49,30 +58,41 @@ class WordTimes:
         They come back as they were if nobody was to find their words.
         """
         self._post.close()
-        return Timed(segments) if self._later is None else await self._later.result()
+        return (
+            Timed(segments, self._warnings) if self._later is None else await self._later.result()
+        )
 
 
 @asynccontextmanager
 async def words_beside(
-    options: Options, audio: Audio, aligner: Aligner | None
+    options: Options, audio: Audio, stations: Stations
 ) -> AsyncIterator[WordTimes]:
     """Have words found, if they are to be shown, beside what the block does."""
     # No bound of its own: it holds what the transcript holds anyway.
     post, inbox = trio.open_memory_channel[Align](math.inf)
-    wanted = options.words and options.task != "translate"  # its words are not in the audio
     with post, inbox:
-        if aligner is None or not wanted:
-            yield WordTimes(audio, post, None)
+        if not options.words:
+            yield WordTimes(audio, post)
             return
-        async with beside(partial(_align, inbox, aligner)) as later:
+        if options.task == "translate":
+            yield WordTimes(audio, post, _warnings=(_said("a translation is not in the audio"),))
+            return
+        if stations.aligner is None:
+            yield WordTimes(audio, post, _warnings=(_said("the aligner is turned off here"),))
+            return
+        work = partial(_align, inbox, stations.aligner, stations.letters)
+        async with beside(work) as later:
             yield WordTimes(audio, post, later)
 
 
-async def _align(inbox: trio.MemoryReceiveChannel[Align], aligner: Aligner) -> Timed:
+async def _align(
+    inbox: trio.MemoryReceiveChannel[Align], aligner: Aligner, letters: Librarian
+) -> Timed:
     segments: list[Segment] = []
     unplaced = 0
     failure: str | None = None
     async for first in inbox:
+        failure = failure or await _lack(letters, first.language)
         asked = _with_more(first, inbox)
         answered = asked.segments
         if failure is None:
@@ -85,16 +105,33 @@ async def _align(inbox: trio.MemoryReceiveChannel[Align], aligner: Aligner) -> T
     return Timed(tuple(segments), tuple(_warnings(failure, unplaced)))
 
 
+async def _lack(letters: Librarian, language: str) -> str | None:
+    """Why the network for a language is not on this disk; None once it is."""
+    with trio.move_on_after(DOWNLOAD_PATIENCE_S):
+        try:
+            await letters.fetch(language)
+        except AsrError as error:
+            return error.message
+        return None
+    return f"the alignment model for {language!r} is still being fetched"
+
+
 def _has_kept_its_words(asked: Segment, answered: Segment) -> bool:
     return answered.words is asked.words
 
 
 def _warnings(failure: str | None, unplaced: int) -> Iterator[str]:
-    attention = "word times come from Whisper's own attention"
     if failure is not None:
-        yield f"{attention}: {failure}"
+        yield _said(failure)
     elif unplaced:
-        yield f"{attention} in {unplaced} segments, whose words the aligner could not place"
+        yield (
+            f"{ATTENTION} in {unplaced} segment{'s' if unplaced > 1 else ''}, "
+            "whose words the aligner could not place"
+        )
+
+
+def _said(reason: str) -> str:
+    return f"{ATTENTION}: {reason}"
 
 
 def _with_more(question: Align, inbox: trio.MemoryReceiveChannel[Align]) -> Align:

@@ -16,7 +16,7 @@ from asr.actors.diarizer import Diarizer
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gpu import Gpu, open_gpu
 from asr.actors.keeper import Health, keep
-from asr.actors.librarian import Librarian, run_librarian
+from asr.actors.librarian import run_librarian
 from asr.actors.listener import Listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
@@ -218,7 +218,6 @@ async def open_house(
         running_max = settings.running_max(machine.device)
         start = partial(keep, nursery=nursery, health=health, metrics=metrics)
         receiver = await nursery.start(run_receiver, spool, _limits(settings))
-        librarian: Librarian = await nursery.start(run_librarian, models.fetch)
         queue: Queue = await nursery.start(_run_queue, settings, running_max)
         gpu, intake = open_gpu()
         run = partial(run_gpu, intake, engine, gpu_thread, gpu.board, metrics)
@@ -234,7 +233,8 @@ async def open_house(
             fetcher=fetcher,
             receiver=receiver,
             listener=listener,
-            librarian=librarian,
+            librarian=await nursery.start(run_librarian, models.fetch),
+            letters=await nursery.start(run_librarian, tools.fetch_letters),
             gpu=gpu,
             metrics=metrics,
             speakers=speakers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from asr.actors.workbench import run_worker
@@ -29,15 +30,24 @@ Make: TypeAlias = "Callable[[], Tool[Q, A]]"
 Address: TypeAlias = "Callable[[trio.MemorySendChannel[WorkerMessage[Q, A]]], W]"
 
 
+def _nothing(_language: str) -> Path:
+    """It needs nothing that is not there."""
+    return Path()
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """How each is made, in the thread that will own it; who speaks and when words are spoken need
     not be known.
+
+    ``fetch_letters`` brings what the aligner needs for a language to this disk, if it is not there:
+    it blocks, for minutes then. Raises AlignmentUnavailable.
     """
 
     finder: Make[Audio, Found]
     diarizer: Make[Diarize, Diarized] | None = None
     aligner: Make[Align, tuple[Segment, ...]] | None = None
+    fetch_letters: Callable[[str], Path] = _nothing
 
 
 class Start(Protocol):

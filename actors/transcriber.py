@@ -63,6 +63,7 @@ class Stations:
     receiver: Receiver
     listener: Listener
     librarian: Librarian
+    letters: Librarian  # brings what the aligner needs, by language
     gpu: Gpu
     metrics: Metrics
     speakers: SpeakerSettings = field(default_factory=SpeakerSettings)
@@ -101,7 +102,7 @@ async def transcribe(
         ear = Ear(audio, notify)
         async with (
             speakers_beside(options, audio, stations, ear.diarized) as speakers,
-            words_beside(options, audio, stations.aligner) as words,
+            words_beside(options, audio, stations) as words,
             stations.listener.find_speech(audio) as speech,
         ):
             ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
@@ -186,9 +187,6 @@ def _temperatures(coldest: float | None) -> tuple[float, ...]:
 def _warnings(options: Options) -> tuple[str, ...]:
     """What was asked for and not done, or done otherwise."""
     said = {
-        "word times come from Whisper's own attention: a translation is not in the audio": (
-            options.words and options.task == "translate"
-        ),
         "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
             options.hotwords is not None
         ),

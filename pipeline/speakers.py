@@ -76,10 +76,7 @@ class Diarized:
 
 @dataclass(frozen=True, slots=True)
 class Align:
-    """Say when each word of these segments is spoken; they are in ``language``, as the audio is.
-
-    None asks only whether that can be done: the answer is nothing, or AlignmentUnavailable.
-    """
+    """Say when each word of these segments is spoken; they are in ``language``, as the audio is."""
 
     audio: Audio
     segments: tuple[Segment, ...]

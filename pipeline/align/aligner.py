@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from asr.pipeline.align.emissions import SHORTEST, listen
 from asr.pipeline.align.paths import find_path
-from asr.pipeline.align.sources import Networks, fetch, published
+from asr.pipeline.align.sources import Networks, Sparing, published, read
 from asr.pipeline.align.wording import part, place_words, spell
 from asr.pipeline.audio import SAMPLE_RATE
+from asr.pipeline.heavy import IMPORTING
 from asr.pipeline.types import Word
 
 if TYPE_CHECKING:
@@ -56,21 +57,22 @@ class WordAligner:
 
     def _load(self) -> Networks:
         if self._networks is None:
-            import torch
+            with IMPORTING:
+                import torch
 
             torch.set_num_threads(self._threads)
             device = _torch_device(self._device)
-            have = partial(fetch, settings=self._settings, device=device)
-            self._networks = Networks(published(), have)
+            reading = partial(read, settings=self._settings, device=device)
+            self._networks = Networks(published(), Sparing(reading))
         return self._networks
 
 
 class Alignment:
     """A question on its way: ``while not task.done: task.advance()``. To give up is to let go.
 
-    The first step has the network: it may have to be downloaded. Each other one answers the next
-    segments with their words, which join to the segments' texts. A segment that cannot be aligned
-    keeps the words that it came with; if it came with none, they have no times.
+    The first step has the network, from this disk. Each other one answers the next segments with
+    their words, which join to the segments' texts. A segment that cannot be aligned keeps the words
+    that it came with; if it came with none, they have no times.
     """
 
     def __init__(self, networks: Networks, question: Align, device: str) -> None:

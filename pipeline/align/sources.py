@@ -1,7 +1,8 @@
 """Where a language's alignment network comes from: this disk, else the place that publishes it.
 
-Which network is for which language is whispermlx's choice. Nothing that is downloaded is run: files
-of weights are read as numbers only.
+To fetch one may take minutes, so that is apart from reading it: nobody's words wait for a download
+of another language. Which network is for which language is whispermlx's choice. Nothing that is
+downloaded is run: files of weights are read as numbers only.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from asr.pipeline.align.emissions import TorchaudioNetwork, TransformersNetwork
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.errors import AlignmentUnavailable
+from asr.pipeline.heavy import IMPORTING
 from asr.pipeline.hub import ANSWER_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from asr.pipeline.align.emissions import Network
     from asr.pipeline.models import ModelSettings
+
+T = TypeVar("T")
 
 TABLES = ("DEFAULT_ALIGN_MODELS_TORCH", "DEFAULT_ALIGN_MODELS_HF")  # an earlier one goes first
 BUNDLES = "https://download.pytorch.org/torchaudio/models/"
@@ -52,48 +56,56 @@ class Missed:
     until: float
 
 
-class Networks:
-    """The networks by language: a few in memory, those used last. For one thread.
+class Sparing(Generic[T]):
+    """Does something with a name, but not at once again if AlignmentUnavailable came of it.
 
-    ``names`` has those of the networks by Whisper's language codes; ``fetch`` raises
-    AlignmentUnavailable. ``clock`` counts seconds.
+    ``clock`` counts seconds.
     """
 
     def __init__(
-        self,
-        names: Mapping[str, str],
-        fetch: Callable[[str], Loaded],
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        self, work: Callable[[str], T], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._names = names
-        self._fetch = fetch
+        self._work = work
         self._clock = clock
-        self._kept: dict[str, Loaded] = {}
         self._missed: dict[str, Missed] = {}
+
+    def __call__(self, name: str) -> T:
+        """What comes of the work, or what came of it last. Raises AlignmentUnavailable."""
+        missed = self._missed.get(name)
+        if missed and self._clock() < missed.until:
+            raise AlignmentUnavailable(missed.reason)
+        try:
+            done = self._work(name)
+        except AlignmentUnavailable as error:
+            self._missed[name] = Missed(error.message, self._clock() + RETRY_AFTER_S)
+            raise
+        self._missed.pop(name, None)
+        return done
+
+
+class Networks:
+    """The networks by language: a few in memory, those used last. For one thread.
+
+    ``names`` has those of the networks by Whisper's language codes; ``read`` raises
+    AlignmentUnavailable.
+    """
+
+    def __init__(self, names: Mapping[str, str], read: Callable[[str], Loaded]) -> None:
+        self._names = names
+        self._read = read
+        self._kept: dict[str, Loaded] = {}
 
     def get(self, language: str) -> Loaded:
         """The network for a language. Raises AlignmentUnavailable."""
-        name = self._names.get(language)
-        if name is None:
-            raise AlignmentUnavailable(f"No alignment model for the language {language!r} is known")
+        name = _known(language, self._names)
         loaded = self._kept.pop(name, None) or self._have(name)
         self._kept[name] = loaded  # used last, and so at the end
         return loaded
 
     def _have(self, name: str) -> Loaded:
-        missed = self._missed.get(name)
-        if missed and self._clock() < missed.until:
-            raise AlignmentUnavailable(missed.reason)
         while len(self._kept) >= KEPT:
             del self._kept[next(iter(self._kept))]
-        try:
-            loaded = self._fetch(name)
-        except AlignmentUnavailable as error:
-            self._missed[name] = Missed(error.message, self._clock() + RETRY_AFTER_S)
-            raise
-        self._missed.pop(name, None)
-        return loaded
+        return self._read(name)
 
 
 def published() -> Mapping[str, str]:
@@ -114,48 +126,90 @@ def published() -> Mapping[str, str]:
     return {code: name for table in reversed(TABLES) for code, name in tables[table].items()}
 
 
-def fetch(name: str, settings: ModelSettings, device: str) -> Loaded:
-    """The network of that name in memory, from this disk or from where it is published.
+def _known(language: str, names: Mapping[str, str]) -> str:
+    if language not in names:
+        raise AlignmentUnavailable(f"No alignment model for the language {language!r} is known")
+    return names[language]
 
-    Blocks, for minutes if it must be downloaded. Raises AlignmentUnavailable.
+
+def fetch(language: str, settings: ModelSettings) -> Path:
+    """Where the network for a language is on this disk: downloaded if need be.
+
+    Blocks, for minutes then. Raises AlignmentUnavailable.
     """
-    own = settings.cache_dir.expanduser() / "align"
-    read = _read_repository if "/" in name else _read_bundle
+    name = _known(language, published())
     try:
-        return read(name, settings, own, device)
-    except AlignmentUnavailable:
-        raise
-    except OSError as error:
+        found = _find(name, settings)
+        if not (found or settings.hf_hub_offline):
+            return _download(name, settings)
+    except Exception as error:  # whatever the hub library's HTTP client of the day raises
         reason = f"The alignment model {name!r} could not be fetched"
         raise AlignmentUnavailable(reason) from error
+    if found is None:
+        reason = f"The alignment model {name!r} is not on this server, which works offline"
+        raise AlignmentUnavailable(reason)
+    return found
+
+
+def read(name: str, settings: ModelSettings, device: str) -> Loaded:
+    """The network of that name in memory, from this disk. Raises AlignmentUnavailable."""
+    read_it = _read_repository if "/" in name else _read_bundle
+    try:
+        found = _find(name, settings)
+        if found is not None:
+            return read_it(name, found, device)
     except Exception as error:  # what the libraries raise over files that are cut short, or strange
         raise AlignmentUnavailable(f"The alignment model {name!r} cannot be read") from error
+    raise AlignmentUnavailable(f"The alignment model {name!r} is not on this server")
 
 
-def _read_bundle(name: str, settings: ModelSettings, own: Path, device: str) -> Loaded:
-    """One of torchaudio's, kept in our cache or in torch's own."""
+def _find(name: str, settings: ModelSettings) -> Path | None:
+    """The folder of a hub's repository, or torchaudio's file, if it is on this disk."""
+    own = _own(settings)
+    if "/" in name:
+        folder = own / name.replace("/", "--")
+        return folder if _whole(folder) else _cached(name, settings)
+    path = _bundle(name)._path
     import torch
-    import torchaudio  # type: ignore[import-untyped]
 
-    bundle: Any = getattr(torchaudio.pipelines, name)
-    folders = (own, Path(torch.hub.get_dir()) / "checkpoints")
-    folder = next((folder for folder in folders if (folder / bundle._path).is_file()), own)
-    if not (folder / bundle._path).is_file():
-        _check_online(name, settings)
-        _download(BUNDLES + bundle._path, folder / bundle._path)
-    loading = {"model_dir": str(folder), "weights_only": True, "map_location": "cpu"}
+    files = (own / path, Path(torch.hub.get_dir()) / "checkpoints" / path)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _download(name: str, settings: ModelSettings) -> Path:
+    if "/" in name:
+        return _download_repository(name, settings)
+    path: str = _bundle(name)._path
+    file = _own(settings) / path
+    _download_file(BUNDLES + path, file)
+    return file
+
+
+def _own(settings: ModelSettings) -> Path:
+    return settings.cache_dir.expanduser() / "align"
+
+
+def _bundle(name: str) -> Any:
+    with IMPORTING:
+        import torchaudio  # type: ignore[import-untyped]
+
+    return getattr(torchaudio.pipelines, name)
+
+
+def _read_bundle(name: str, file: Path, device: str) -> Loaded:
+    """One of torchaudio's."""
+    bundle = _bundle(name)
+    loading = {"model_dir": str(file.parent), "weights_only": True, "map_location": "cpu"}
     model = bundle.get_model(dl_kwargs=loading).to(device)
     labels = ((label, number) for number, label in enumerate(bundle.get_labels()))
     return Loaded(TorchaudioNetwork(model), Alphabet.of(labels))
 
 
-def _read_repository(name: str, settings: ModelSettings, own: Path, device: str) -> Loaded:
-    """One of a model hub's, from a folder of our cache, from the hub's cache, or from the hub."""
-    folder = own / name.replace("/", "--")
-    if not _whole(folder):
-        folder = _cached(name, settings) or _download_repository(name, settings)
-    import torch
-    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+def _read_repository(_name: str, folder: Path, device: str) -> Loaded:
+    """One of a model hub's."""
+    with IMPORTING:
+        import torch
+        from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
     offline: Any = {"local_files_only": True}
     labels = Wav2Vec2CTCTokenizer.from_pretrained(folder, **offline).get_vocab()
@@ -178,25 +232,18 @@ def _cached(name: str, settings: ModelSettings) -> Path | None:
 
 
 def _download_repository(name: str, settings: ModelSettings) -> Path:
-    _check_online(name, settings)
     from huggingface_hub import HfApi, snapshot_download
 
     place: Any = {"endpoint": settings.hf_endpoint, "token": _token(settings)}
-    try:
-        info = HfApi(**place).model_info(name, timeout=ANSWER_TIMEOUT_S)
-        files = {file.rfilename for file in info.siblings or ()}
-        weights = next((file for file in WEIGHTS if file in files), WEIGHTS[0])
-        wanted = [*CONFIGS, *EXTRAS, weights]
-        folder = snapshot_download(
-            name, allow_patterns=wanted, cache_dir=_hub_cache(settings), **place
-        )
-    except Exception as error:  # whatever the library's HTTP client of the day raises
-        reason = f"The alignment model {name!r} could not be fetched from the model hub"
-        raise AlignmentUnavailable(reason) from error
-    return Path(folder)
+    info = HfApi(**place).model_info(name, timeout=ANSWER_TIMEOUT_S)
+    files = {file.rfilename for file in info.siblings or ()}
+    weights = next((file for file in WEIGHTS if file in files), WEIGHTS[0])
+    wanted = [*CONFIGS, *EXTRAS, weights]
+    cache = _hub_cache(settings)
+    return Path(snapshot_download(name, allow_patterns=wanted, cache_dir=cache, **place))
 
 
-def _download(url: str, file: Path) -> None:
+def _download_file(url: str, file: Path) -> None:
     """Download a file: whole, or not at all. Raises OSError."""
     import certifi  # not each Python knows where its system keeps certificates
 
@@ -219,12 +266,6 @@ def _download(url: str, file: Path) -> None:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _check_online(name: str, settings: ModelSettings) -> None:
-    if settings.hf_hub_offline:
-        reason = f"The alignment model {name!r} is not on this server, which works offline"
-        raise AlignmentUnavailable(reason)
 
 
 def _hub_cache(settings: ModelSettings) -> Path | None:

@@ -42,23 +42,10 @@ async def test_the_segments_of_all_steps_are_one_answer(
     assert tool.asked == [QUESTION]
 
 
-async def test_a_language_is_checked_by_asking_for_no_segment(
-    thread: FakeThread, nursery: trio.Nursery
-) -> None:
-    tool = Teller[Step](((),))
-    aligner = await opened(tool, thread, nursery)
-    await aligner.check("de")
-    (asked,) = tool.asked
-    assert isinstance(asked, Align)
-    assert (asked.segments, asked.language) == ((), "de")
-
-
 async def test_a_language_that_is_not_known_is_told_with_the_reason(
     thread: FakeThread, nursery: trio.Nursery
 ) -> None:
     aligner = await opened(Teller[Step]((UNKNOWN,)), thread, nursery)
-    with pytest.raises(AlignmentUnavailable, match="'xx'"):
-        await aligner.check("xx")
     with pytest.raises(AlignmentUnavailable, match="'xx'"):
         await aligner.align(QUESTION)
 

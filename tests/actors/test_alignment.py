@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from asr.actors.alignment import ATTENTION, DOWNLOAD_PATIENCE_S
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.types import Hypothesis, Options, Transcript, Word
 from tests.actors.fakes import said
 from tests.actors.walk import Walk
 
 WORDS = Options(language="en", words=True)
-ATTENTION = "word times come from Whisper's own attention"
 
 
 def with_word(hypothesis: Hypothesis) -> Hypothesis:
@@ -83,6 +83,46 @@ async def test_why_words_could_not_be_aligned_is_said_once(walk: Walk) -> None:
     assert transcript.warnings == (f"{ATTENTION}: no network for it",)
 
 
+async def test_what_the_aligner_needs_for_a_language_is_fetched_first(
+    walk: Walk, nursery: trio.Nursery
+) -> None:
+    walk.letters.hold()
+    nursery.start_soon(walk.transcribe, WORDS)
+    await wait_all_tasks_blocked()
+    assert walk.letters.asked == ["en"]
+    assert walk.aligner.asked == []
+    assert len(walk.script.admitted) == 2  # all was decoded meanwhile
+    walk.letters.release()
+    await wait_all_tasks_blocked()
+    assert len(walk.aligner.asked) == 1
+
+
+async def test_nobody_waits_for_a_long_download(walk: Walk, autojump_clock: MockClock) -> None:
+    walk.letters.hold()
+    came_s = trio.current_time()
+    transcript = await walk.transcribe(WORDS)
+    assert trio.current_time() - came_s == DOWNLOAD_PATIENCE_S
+    assert transcript.warnings == (
+        f"{ATTENTION}: the alignment model for 'en' is still being fetched",
+    )
+    assert walk.aligner.asked == []
+
+
+async def test_why_a_network_could_not_be_fetched_is_said_once(walk: Walk) -> None:
+    walk.letters.faults = [AlignmentUnavailable("the hub is down")] * 2
+    transcript = await walk.transcribe(WORDS)
+    assert transcript.warnings == (f"{ATTENTION}: the hub is down",)
+
+
+async def test_where_the_aligner_is_turned_off_that_is_said(walk: Walk) -> None:
+    walk.aligns = False
+    walk.script.says = lambda row: with_word(said(row))
+    transcript = await walk.transcribe(WORDS)
+    assert scores(transcript) == [0.5, 0.5]
+    assert transcript.warnings == (f"{ATTENTION}: the aligner is turned off here",)
+    assert (await walk.transcribe()).warnings == ()
+
+
 async def test_an_aligner_that_crashes_costs_no_transcript(walk: Walk) -> None:
     walk.script.says = lambda row: with_word(said(row))
     walk.aligner.faults = [MemoryError()]
@@ -96,7 +136,7 @@ async def test_segments_that_could_not_be_aligned_are_counted(walk: Walk) -> Non
     walk.aligner.finds = lambda segment: segment
     transcript = await walk.transcribe(WORDS)
     (warning,) = transcript.warnings
-    assert warning.startswith(f"{ATTENTION} in 2 segments")
+    assert warning == f"{ATTENTION} in 2 segments, whose words the aligner could not place"
 
 
 async def test_who_leaves_stops_the_aligner(walk: Walk) -> None:

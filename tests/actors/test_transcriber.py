@@ -214,8 +214,8 @@ async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> Non
     asked = Options(language="en", words=True, task="translate", diarize=True, hotwords="trio")
     walk.diarizer.faults = [SpeakersUnavailable("no weights")]
     assert (await walk.transcribe(asked)).warnings == (
-        "speakers were skipped: no weights",
         "word times come from Whisper's own attention: a translation is not in the audio",
+        "speakers were skipped: no weights",
         "hotwords were put in front of the prompt: Whisper has no other way to favour words",
     )
 

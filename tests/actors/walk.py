@@ -23,7 +23,7 @@ from asr.pipeline.types import Detected, Options, Progress, Transcript
 from tests.actors.fake_tools import FakeAligner, FakeDiarizer
 from tests.actors.fakes import FakeDecoder, FakeFinder
 from tests.actors.room import Room
-from tests.fakes import FakeThread
+from tests.fakes import FakeThread, Gate
 
 if TYPE_CHECKING:
     from asr.actors.librarian import Librarian
@@ -33,11 +33,19 @@ ENGLISH = Options(language="en")
 LIMITS = Limits(upload_bytes_max=1000, all_bytes_max=1000, free_min_bytes=1000)
 
 
-class FakeLibrarian:
-    """Has every model, in a folder of its name."""
+class FakeLibrarian(Gate):
+    """Has every model, in a folder of its name; hold() keeps all who ask until release()."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.faults: list[Exception] = []
 
     async def fetch(self, name: str) -> Path:
-        await trio.lowlevel.checkpoint()
+        self.asked.append(name)
+        await self._free.wait()
+        if self.faults:
+            raise self.faults.pop(0)
         return Path(name)
 
 
@@ -63,6 +71,8 @@ class Walk:
         self.finder = FakeFinder()
         self.diarizer, self.diarizer_thread = FakeDiarizer(), FakeThread()
         self.aligner, self.aligner_thread = FakeAligner(), FakeThread()
+        self.letters = FakeLibrarian()
+        self.aligns = True
         self.speakers = SpeakerSettings()
         self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
         self.progress: list[Progress] = []
@@ -78,6 +88,7 @@ class Walk:
             receiver=await nursery.start(receive, self._spool, LIMITS),
             listener=await employ("listener", Listener, lambda: self.finder, thread),
             librarian=cast("Librarian", FakeLibrarian()),
+            letters=cast("Librarian", self.letters),
             gpu=self.room.gpu,
             metrics=self.room.metrics,
             speakers=self.speakers,
@@ -89,12 +100,13 @@ class Walk:
 
     async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
         self._source.write_bytes(bytes(250_000))
+        stations = replace(self._stations, speakers=self.speakers)
         return await transcribe(
             self._source,
             options,
             model="base",
             raw=raw,
-            stations=replace(self._stations, speakers=self.speakers),
+            stations=stations if self.aligns else replace(stations, aligner=None),
             notify=self.progress.append,
         )
 

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from asr.pipeline.align import sources
-from asr.pipeline.align.sources import RETRY_AFTER_S, Loaded, Networks, fetch, published
+from asr.pipeline.align.sources import (
+    CONFIGS,
+    RETRY_AFTER_S,
+    WEIGHTS,
+    Loaded,
+    Networks,
+    Sparing,
+    fetch,
+    published,
+)
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.models import ModelSettings
@@ -18,13 +27,13 @@ NAMES = {code: f"network of {code}" for code in ("de", "en", "fr")}
 
 
 class Shelf:
-    """Fetches networks, unless it is told to fail; remembers for which names it was asked."""
+    """Has networks, unless it is told to fail; remembers for which names it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails = False
 
-    def fetch(self, name: str) -> Loaded:
+    def read(self, name: str) -> Loaded:
         self.asked.append(name)
         if self.fails:
             raise AlignmentUnavailable(f"{name} is out")
@@ -41,12 +50,12 @@ def test_each_language_has_the_network_that_whispermlx_chose() -> None:
 
 def test_a_language_without_a_network_is_named() -> None:
     with pytest.raises(AlignmentUnavailable, match="language 'xx' is known"):
-        Networks(NAMES, Shelf().fetch).get("xx")
+        Networks(NAMES, Shelf().read).get("xx")
 
 
 def test_the_networks_that_were_used_last_stay_in_memory() -> None:
     shelf = Shelf()
-    networks = Networks(NAMES, shelf.fetch)
+    networks = Networks(NAMES, shelf.read)
     for language in ("de", "en", "de", "fr", "de", "en"):
         assert NAMES[language] in networks.get(language).alphabet.labels
     assert shelf.asked == [NAMES[code] for code in ("de", "en", "fr", "en")]
@@ -54,29 +63,38 @@ def test_the_networks_that_were_used_last_stay_in_memory() -> None:
 
 def test_what_could_not_be_had_is_not_tried_again_at_once() -> None:
     shelf, now = Shelf(), 100.0
-    networks = Networks(NAMES, shelf.fetch, clock=lambda: now)
+    read = Sparing(shelf.read, clock=lambda: now)
     shelf.fails = True
     for later_s, tries in ((0, 1), (RETRY_AFTER_S - 1, 1), (RETRY_AFTER_S, 2)):
         now = 100.0 + later_s
-        with pytest.raises(AlignmentUnavailable, match="network of en is out"):
-            networks.get("en")
+        with pytest.raises(AlignmentUnavailable, match="en is out"):
+            read("en")
         assert len(shelf.asked) == tries
     shelf.fails = False
-    assert NAMES["de"] in networks.get("de").alphabet.labels  # the others are tried
+    assert "de" in read("de").alphabet.labels  # the others are tried
     now += RETRY_AFTER_S
-    assert NAMES["en"] in networks.get("en").alphabet.labels
+    assert "en" in read("en").alphabet.labels
 
 
 def test_a_server_that_works_offline_asks_nobody(tmp_path: Path) -> None:
     settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True)
-    with pytest.raises(AlignmentUnavailable, match="'some/model' is not on this server"):
-        fetch("some/model", settings, "cpu")
+    with pytest.raises(AlignmentUnavailable, match="japanese' is not on this server"):
+        fetch("ja", settings)
 
 
 def test_a_hub_that_cannot_be_reached_is_no_crash(tmp_path: Path) -> None:
     settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
-    with pytest.raises(AlignmentUnavailable, match="could not be fetched from the model hub"):
-        fetch("some/model", settings, "cpu")
+    with pytest.raises(AlignmentUnavailable, match="japanese' could not be fetched"):
+        fetch("ja", settings)
+
+
+def test_what_is_on_this_disk_is_not_fetched(tmp_path: Path) -> None:
+    folder = tmp_path / "align" / "jonatasgrosman--wav2vec2-large-xlsr-53-japanese"
+    folder.mkdir(parents=True)
+    for name in (*CONFIGS, WEIGHTS[0]):
+        (folder / name).touch()
+    settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
+    assert fetch("ja", settings) == folder
 
 
 def answering(promised: int, body: bytes) -> tuple[HTTPServer, Callable[[], None]]:
@@ -111,10 +129,10 @@ def test_a_download_is_there_whole_or_not_at_all(
     file = tmp_path / "align" / "weights"
     try:
         if whole:
-            sources._download(f"http://127.0.0.1:{server.server_port}/weights", file)
+            sources._download_file(f"http://127.0.0.1:{server.server_port}/weights", file)
         else:
             with pytest.raises(ConnectionError):
-                sources._download(f"http://127.0.0.1:{server.server_port}/weights", file)
+                sources._download_file(f"http://127.0.0.1:{server.server_port}/weights", file)
     finally:
         end()
     assert [left.name for left in file.parent.iterdir()] == (["weights"] if whole else [])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asr.pipeline.align import emissions
 from asr.pipeline.align.aligner import WordAligner
 from asr.pipeline.align.emissions import Network, TorchaudioNetwork, TransformersNetwork, listen
-from asr.pipeline.align.sources import fetch, published
+from asr.pipeline.align.sources import published, read
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.models import ModelSettings
 from asr.pipeline.speakers import Align
@@ -133,7 +133,7 @@ def test_a_repository_is_read_from_our_folder(weights: str, tmp_path: Path) -> N
         (folder / "model.safetensors").unlink()
         torch.save(model.state_dict(), folder / weights)
     settings = ModelSettings(tmp_path, hf_hub_offline=True)
-    loaded = fetch(name, settings, "cpu")
+    loaded = read(name, settings, "cpu")
     assert loaded.alphabet.blank == 0
     assert loaded.alphabet.labels["い"] == 6
     (emission,) = listen(loaded.network, [noise(8000)], "cpu")
@@ -153,7 +153,7 @@ def test_a_repository_is_read_from_our_folder(weights: str, tmp_path: Path) -> N
     whole = (folder / weights).read_bytes()
     (folder / weights).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(AlignmentUnavailable, match="cannot be read"):
-        fetch(name, settings, "cpu")
+        read(name, settings, "cpu")
 
 
 def test_a_bundle_is_read_from_our_folder(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_bundle_is_read_from_our_folder(tmp_path: Path) -> None:
     model = wav2vec2_model(**{**BUNDLE._params, "aux_num_out": 32})
     (tmp_path / "align").mkdir()
     torch.save(model.state_dict(), tmp_path / "align" / BUNDLE._path)
-    loaded = fetch(published()["en"], ModelSettings(tmp_path, hf_hub_offline=True), "cpu")
+    loaded = read(published()["en"], ModelSettings(tmp_path, hf_hub_offline=True), "cpu")
     assert (loaded.alphabet.blank, loaded.alphabet.labels["e"]) == (0, 2)
     (emission,) = listen(loaded.network, [noise(4000)], "cpu")
     assert emission.logs.shape == (12, 29)
