@@ -1,7 +1,7 @@
 """When each word was said, from where Whisper's own cross-attention looks: no model of its own.
 
 As ``whisper/timing.py`` of OpenAI's reference, with the texts of many windows in one forward pass,
-and less how late the heads of a model are known to look.
+less how late the heads of a model are known to look, and between the pauses that can be heard.
 What is known of a window while it is decoded (its cross-attention keys and values) is used again.
 """
 
@@ -19,6 +19,7 @@ from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.dtw import reached
 from asr.pipeline.host import floats
 from asr.pipeline.network import KeysValues, follow
+from asr.pipeline.pauses import beside_pauses, find_pauses
 from asr.pipeline.vocabulary import STAMP_S, Vocabulary
 from asr.pipeline.words import place
 
@@ -254,7 +255,8 @@ def _worded(
         alignment.probabilities,
         heard_from_s=window.start_s,
     )
-    worded = dict(zip(audible, placed, strict=True))
+    pauses = find_pauses(window.audio.read(window.start_s, window.end_s), window.start_s)
+    worded = dict(zip(audible, beside_pauses(placed, pauses), strict=True))
     return replace(hypothesis, pieces=tuple(worded.get(piece, piece) for piece in pieces))
 
 

@@ -1,4 +1,4 @@
-"""Words have mlx_whisper's times, less how late heads look; nearly those at which they are said."""
+"""Words have mlx_whisper's times, less lags and pauses; nearly those at which they are said."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from asr.pipeline.batch import Batch
 from asr.pipeline.engine import Row
 from asr.pipeline.mel import log_mel
 from asr.pipeline.network import cross_keys_values, encode
+from asr.pipeline.pauses import Span, beside_pauses, find_pauses
 from asr.pipeline.timing import LAGS_S, Alignment, Text, add_words, align
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Window, Word
 from tests.real import sounds
@@ -134,7 +135,7 @@ def test_tokens_are_placed_as_mlx_whisper_places_them_whatever_is_beside(heard: 
         )
 
 
-def test_words_are_those_of_mlx_whisper_if_it_is_told_how_late_the_heads_look(
+def test_words_are_those_of_mlx_whisper_less_the_lag_and_beside_pauses(
     heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = heard.ear.hear([(window, replace(each, words=False)) for window, each in heard.asked])
@@ -151,14 +152,22 @@ def test_words_are_those_of_mlx_whisper_if_it_is_told_how_late_the_heads_look(
             num_frames=2 * round(window.duration_s * 50),
             last_speech_timestamp=0.0,
         )
+        theirs = beside_pauses([worded(each, window) for each in segments], pauses_of(window))
         ours = [[timed(word, window) for word in piece.words] for piece in said.pieces]
-        assert ours == [
-            [
-                (word["word"], round(word["start"], 2), round(word["end"], 2))
-                for word in each["words"]
-            ]
-            for each in segments
-        ]
+        assert ours == [[timed(word, window) for word in piece.words] for piece in theirs]
+
+
+def worded(segment: dict[str, Any], window: Window) -> Piece:
+    """A segment of mlx_whisper's with its words, as we know them."""
+    words = tuple(
+        Word(word["word"], window.start_s + word["start"], window.start_s + word["end"])
+        for word in segment["words"]
+    )
+    return Piece(segment["start"], segment["end"], "", (), words)
+
+
+def pauses_of(window: Window) -> tuple[Span, ...]:
+    return find_pauses(window.audio.read(window.start_s, window.end_s), window.start_s)
 
 
 def aligned_without_lag(*given: Any, lag_s: float, until_s: float, **named: Any) -> list[Any]:
