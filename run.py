@@ -157,12 +157,12 @@ def tools(settings: "Settings", device: str) -> "Tools":
     models, speakers = settings.models, settings.speakers
     source = find_source(models)
     log.info("speakers are told apart by %s", source.name if source else "nothing: not installed")
-    aligns = speakers.align_device != "off"
-    align_on = device if speakers.align_device == "auto" else speakers.align_device
+    wanted = speakers.align_device
+    align_on = pick_device(device if wanted in ("auto", "off") else wanted, setting="ALIGN_DEVICE")
     return Tools(
         finder=partial(SpeechFinder, device=device),
         diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
-        aligner=partial(WordAligner, models, device=pick_device(align_on)) if aligns else None,
+        aligner=partial(WordAligner, models, device=align_on) if wanted != "off" else None,
         fetch_letters=Sparing(partial(fetch, settings=models)),
     )
 

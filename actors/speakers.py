@@ -85,8 +85,8 @@ async def speakers_beside(
     if not options.diarize:
         yield Speakers(options, settings, None)
         return
-    progress(0.0)
     async with open_clips(options.known_speakers, stations) as clips:
+        progress(0.0)
         question = _question(options, audio, clips)
         async with beside(partial(_diarize, question, stations, progress)) as later:
             yield Speakers(options, settings, later)

@@ -97,7 +97,6 @@ async def transcribe(
         wanted = Wanted(raw=raw, audio_track=options.audio_track)
         audio = await laps.of("read", stations.samples(source, target, wanted))
         stations.metrics.audio(audio.duration_s, _size(source))
-        notify(Progress(0.0, audio.duration_s))
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
         async with (
@@ -105,6 +104,7 @@ async def transcribe(
             words_beside(options, audio, stations) as words,
             stations.listener.find_speech(audio) as speech,
         ):
+            notify(Progress(0.0, audio.duration_s))  # what could be refused was
             ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
             while windows := await laps.of("vad", ahead.windows()):
                 if language is None:  # that of the first speech, as in OpenAI's reference

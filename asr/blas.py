@@ -50,9 +50,8 @@ def _bind_torch() -> None:
     and in turns with MLX. It takes half a second, which the import of torch saves later on.
     """
     for library in _files("torch", "lib/libtorch_cpu.so"):
-        with suppress(
-            OSError
-        ):  # what it needs is found by ``import torch`` only: it says so itself
+        # Where it needs what only ``import torch`` finds: that will say so itself.
+        with suppress(OSError):
             ctypes.CDLL(str(library), mode=os.RTLD_LOCAL | os.RTLD_NOW)
 
 

@@ -10,6 +10,7 @@ from asr.http import parameters as known
 from asr.http.fields import ECHO_MAX, wrong
 from asr.pipeline.cues import Layout
 from asr.pipeline.errors import InvalidRequest
+from asr.pipeline.letters import LABEL
 from asr.pipeline.types import KnownSpeaker, Options
 
 if TYPE_CHECKING:
@@ -134,15 +135,18 @@ def granularities(fields: Fields) -> frozenset[Granularity]:
 
 def known_speakers(fields: Fields) -> tuple[KnownSpeaker, ...]:
     """The voices that the client knows: as many names as clips."""
-    name = known.KNOWN_SPEAKER_REFERENCES.name
+    clip = known.KNOWN_SPEAKER_REFERENCES.name
+    name = known.KNOWN_SPEAKER_NAMES.name
     names = [name or "" for name in fields.read_all(known.KNOWN_SPEAKER_NAMES)]
     clips = [url or "" for url in fields.read_all(known.KNOWN_SPEAKER_REFERENCES)]
     if len(names) != len(clips):
-        raise InvalidRequest(f"{len(names)} known speakers have {len(clips)} clips", param=name)
+        raise InvalidRequest(f"{len(names)} known speakers have {len(clips)} clips", param=clip)
     if len(names) > known.REFERENCES_MAX:
-        raise InvalidRequest(f"At most {known.REFERENCES_MAX} speakers may be known", param=name)
+        raise InvalidRequest(f"At most {known.REFERENCES_MAX} speakers may be known", param=clip)
     if len(set(names)) < len(names):
-        raise InvalidRequest("Two known speakers have the same name", param="known_speaker_names")
+        raise InvalidRequest("Two known speakers have the same name", param=name)
+    if ours := next(filter(LABEL.fullmatch, names), None):
+        raise InvalidRequest(f"{ours} is what speakers are called who are not known", param=name)
     return tuple(KnownSpeaker(*voice) for voice in zip(names, map(_clip, clips), strict=True))
 
 

@@ -28,7 +28,7 @@ def best_device() -> Device:
     return "cuda" if mx.cuda.is_available() else "cpu"
 
 
-def pick_device(wanted: str) -> Device:
+def pick_device(wanted: str, *, setting: str = "DEVICE") -> Device:
     """The device that the operator named; ``auto``, ``gpu`` and ``mps`` mean the best one.
 
     Raises InvalidRequest when it is not there: a server that silently ran a hundred times slower
@@ -41,7 +41,7 @@ def pick_device(wanted: str) -> Device:
         return "cpu"
     if wanted == "mps" and best == "metal":
         return best
-    raise InvalidRequest(f"DEVICE={wanted} is not available here; this machine has: {best}")
+    raise InvalidRequest(f"{setting}={wanted} is not available here; this machine has: {best}")
 
 
 def pick_compute_type(wanted: ComputeType, device: Device) -> ComputeType:

@@ -182,6 +182,7 @@ async def test_a_clip_that_is_no_audio_is_named(walk: Walk) -> None:
     with pytest.raises(InvalidRequest, match="junk") as caught:
         await walk.transcribe(replace(DIARIZE, known_speakers=(CALLER,)))
     assert caught.value.param == "known_speaker_references"
+    assert walk.progress == []  # a stream has not begun, so that this has a status of its own
 
 
 async def test_clips_are_not_read_unless_speakers_are_wanted(walk: Walk) -> None:

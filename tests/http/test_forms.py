@@ -207,6 +207,7 @@ def test_ten_seconds_of_any_usual_sound_are_a_voice() -> None:
         (["Ada"], ["data:audio/wav;base64,UklG\u00e9"]),
         (["Ada"], ["data:audio/wav;base64,"]),
         (["Ada"], [data_url(bytes(known.REFERENCE_BYTES_MAX + 1))]),
+        (["SPEAKER_01"], [data_url(b"a")]),
         (["Ada", "Ada"], [data_url(b"a"), data_url(b"b")]),
         (list("ABCDE"), [data_url(b"a")] * 5),
     ],
