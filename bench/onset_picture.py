@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 640, 340
-LEFT, TOP, RIGHT, BOTTOM = 48, 16, 200, 44  # around the curves; the names are on the right
+LEFT, TOP, RIGHT, BOTTOM = 48, 16, 220, 44  # around the curves; the names are on the right
 WORST_MS = 250.0  # where the axis ends
 STEP_MS = 50
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -59,7 +59,7 @@ def _curve(
     at, y = WIDTH - RIGHT + 16, TOP + 14 + 20 * position
     yield f'<rect x="{at}" y="{y - 5}" width="18" height="2" fill="{colour}"/>'
     median_ms = float(np.median(sizes_ms))
-    yield f'<text x="{at + 24}" y="{y}">{escape(name)}: {median_ms:.0f} ms</text>'
+    yield f'<text x="{at + 24}" y="{y}">{escape(name)}: median {median_ms:.0f} ms</text>'
 
 
 def _x(ms: float) -> float:
