@@ -147,16 +147,19 @@ def test_a_segment_that_cannot_be_aligned_keeps_its_words(tmp_path: Path) -> Non
     assert well.start_s is not None
 
 
-def test_a_step_is_a_minute_at_most_and_no_question_is_one_step(tmp_path: Path) -> None:
+def test_a_step_is_five_seconds_at_most_or_a_segment_and_no_question_is_one_step(
+    tmp_path: Path,
+) -> None:
     audio = spool(tmp_path, 150)
-    segments = tuple(segment(10.0 * k, 10.0 * k + 25, " hello") for k in range(5))
+    lengths_s = (2, 2, 2, 2, 25, 2)
+    segments = tuple(segment(20.0 * k, 20.0 * k + s, " hello") for k, s in enumerate(lengths_s))
     network = Loaded(Given(len(LATIN)), Alphabet.of(LATIN.items()))
     networks = Networks({"en": "given"}, lambda _: network)
     task = Alignment(networks, Align(audio, segments, "en"), "cpu")
     answers = []
     while not task.done:
         answers.append([one.start_s for one in task.advance()])
-    assert answers == [[], [0.0, 10.0], [20.0, 30.0], [40.0]]
+    assert answers == [[], [0.0, 20.0], [40.0, 60.0], [80.0], [100.0]]
     assert task.advance() == ()
     asked = Alignment(networks, Align(audio, (), "en"), "cpu")
     assert (asked.done, asked.advance(), asked.done) == (False, (), True)
