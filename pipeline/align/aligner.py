@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from asr.pipeline.speakers import Align
     from asr.pipeline.types import Segment
 
-# Of audio, but one segment at least. Others wait for a step, as does the end of the server; on a CPU
-# several segments at once gain nothing.
+# Of audio, but one segment at least. Others wait for a step, as does the end of the server; and on
+# a CPU several segments at once gain nothing.
 STEP_S = {"cpu": 5.0, "mps": 60.0, "cuda": 60.0}
 
 
