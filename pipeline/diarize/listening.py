@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asr.pipeline.audio import Audio
     from asr.pipeline.diarize.clusters import Wanted
-    from asr.pipeline.diarize.turns import Grid
+    from asr.pipeline.diarize.grid import Grid
 
 # Chunks and filterbank frames at once. More are no faster on a CPU, and one is slower.
 CHUNKS = {"cpu": 4, "cuda": 32, "metal": 16}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr.pipeline.audio import Audio
-    from asr.pipeline.diarize.turns import Grid
+    from asr.pipeline.diarize.grid import Grid
 
 # Pieces of so many seconds may say how many people there are; shorter ones if there are no others.
 LOUD_S = (1.0, 0.5)

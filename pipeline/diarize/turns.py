@@ -8,17 +8,20 @@ speaker diarization pipeline", Interspeech 2023), which holds whole files as 64 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.speakers import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from asr.pipeline.diarize.grid import Grid
 
 NOBODY = -1
 
@@ -27,56 +30,6 @@ PURE = 0.8
 
 # Frames at once: some minutes of them, so that what is held does not grow with the audio.
 BLOCK = 1 << 14
-
-
-def powerset(speakers: int, at_once: int) -> NDArray[np.bool_]:
-    """Who speaks in each class of a network that tells sets of speakers: (classes, speakers)."""
-    sets = [s for size in range(at_once + 1) for s in combinations(range(speakers), size)]
-    return np.array([[who in members for who in range(speakers)] for members in sets], bool)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
-    """How chunks lie in an audio, and frames in a chunk; ``members`` says who speaks in a class.
-
-    A frame is as long as what the network sees of the audio for it, so frames overlap.
-    """
-
-    chunk_samples: int
-    step_samples: int
-    frames: int  # of a chunk
-    frame_s: float
-    frame_step_s: float
-    members: NDArray[np.bool_]  # (classes, speakers)
-    rate: int = 16_000
-
-    def chunks(self, samples: int) -> int:
-        """How many chunks it takes until the last has seen the end."""
-        past_first = max(0, samples - self.chunk_samples)
-        return 1 - (-past_first // self.step_samples) if samples else 0
-
-    def first_frame(self, chunk: int) -> int:
-        """Where a chunk's frames begin on the time line."""
-        return round(chunk * self.step_samples / self.rate / self.frame_step_s)
-
-    def core(self, chunk: int, chunks: int) -> tuple[int, int]:
-        """Which of a chunk's frames no other chunk sees better: those in its middle.
-
-        The cores of all ``chunks`` follow each other without a gap.
-        """
-        margin = (self.frames - (self.first_frame(1) - self.first_frame(0))) // 2
-        ahead = self.first_frame(chunk + 1) - self.first_frame(chunk)
-        return (
-            margin if chunk else 0,
-            ahead + margin if chunk < chunks - 1 else self.frames,
-        )
-
-    def length(self, chunks: int) -> int:
-        """How many frames the time line of so many chunks has."""
-        return self.first_frame(chunks - 1) + self.frames if chunks else 0
-
-    def middle_s(self, frame: int) -> float:
-        return frame * self.frame_step_s + self.frame_s / 2
 
 
 class Run(NamedTuple):
@@ -163,7 +116,7 @@ class Reconstruction:
 
     def _chunks(self, start: int, stop: int) -> Iterable[int]:
         """The chunks that see any of these frames."""
-        step_frames = self._grid.step_samples / self._grid.rate / self._grid.frame_step_s
+        step_frames = self._grid.step_samples / SAMPLE_RATE / self._grid.frame_step_s
         first = max(0, int((start - self._grid.frames) / step_frames) - 1)
         last = min(len(self._classes) - 1, int(stop / step_frames) + 1)
         return (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.diarize.filterbank import FRAME, SHIFT
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from asr.pipeline.diarize.turns import Grid
+    from asr.pipeline.diarize.grid import Grid
 
 # A chunk, its speaker, and the chunk's frames from one up to another.
 Place = tuple[int, int, int, int]
@@ -65,7 +66,7 @@ class Piece(NamedTuple):
 def frame_map(grid: Grid) -> NDArray[np.int64]:
     """For each filterbank frame of a chunk, the network's frame whose middle is nearest."""
     count = (grid.chunk_samples - FRAME) // SHIFT + 1
-    middles = (np.arange(count) * SHIFT + FRAME / 2) / grid.rate
+    middles = (np.arange(count) * SHIFT + FRAME / 2) / SAMPLE_RATE
     nearest = np.rint((middles - grid.frame_s / 2) / grid.frame_step_s).astype(np.int64)
     return np.clip(nearest, 0, grid.frames - 1)
 

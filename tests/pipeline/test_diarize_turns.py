@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from asr.pipeline.diarize import turns as module
+from asr.pipeline.diarize.grid import Grid, powerset
 from asr.pipeline.diarize.turns import (
     NOBODY,
-    Grid,
     Recognition,
     Reconstruction,
     Run,
     exclusive_turns,
     in_order,
-    powerset,
     recognise,
     steady,
     turns,
