@@ -124,8 +124,8 @@ class Packaged:
         self._device = device
         self._segment = Segmenter(checked(SEGMENTATION), step=0.25, silence=SILENCE, device=device)
         self._embed = CamPlusPlus(device=device)
-        # On conversations with known turns any threshold from 0.5 to 0.62 is as good.
-        threshold = 0.57 if given.threshold is None else given.threshold
+        # On conversations with known turns any threshold from 0.58 to 0.64 is as good.
+        threshold = 0.6 if given.threshold is None else given.threshold
         self._wanted = Wanted(threshold, given.min_cluster_size or 5)
 
     @property
