@@ -16,7 +16,7 @@ from bench.diarizers import Turns
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 NOBODY = "#999999"
-LANE, GAP, MARGIN, LABELS, WIDTH = 12, 14, 10, 110, 1000
+LANE, GAP, MARGIN, LABELS, WIDTH = 12, 14, 20, 90, 1000
 
 
 def main() -> None:
@@ -61,10 +61,10 @@ def drawn(rows: Mapping[str, Turns], seconds: float) -> str:
     for row, turns in rows.items():
         others = sorted({who for _, _, who in turns} - set(names))
         lanes = [*names, *others]
-        parts.append(_text(MARGIN, top + LANE * len(lanes) / 2 + 4, row))
+        parts.append(_text(MARGIN, top + LANE * len(lanes) / 2 + 4, row, anchor="start"))
         parts += _lanes(turns, lanes, colours, top, seconds)
         top += LANE * len(lanes) + GAP
-    parts += _scale(top, seconds)
+    parts = [*_scale(top, seconds), *parts]  # lines below, turns above
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 16:.0f}" '
     style = 'font-family="sans-serif" font-size="12">'
     paper = '<rect width="100%" height="100%" fill="white"/>'
@@ -95,8 +95,8 @@ def _scale(top: float, seconds: float) -> Iterator[str]:
         yield _text(x, top + 6, f"{number * step_s // 60}:{number * step_s % 60:02}")
 
 
-def _text(x: float, y: float, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 if __name__ == "__main__":

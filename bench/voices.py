@@ -13,7 +13,7 @@ mono, s16le, one ``.pcm`` a clip, with silence around it or without.
 | july, armelle | 8 kHz through GSM: es, fr | asterisk-prompt | GPL-2, BSD |
 | paola | 8 kHz: it | asterisk-prompt | CC-BY-SA-3.0 |
 | cs_*, nl_* | actors in a game, 22 kHz: cs, nl | fillets-ng-data | GPL-2 |
-| austen, kennedy | a reader of LibriVox, a president | tests/audio | public domain |
+| austen | a reader of LibriVox | tests/audio | public domain |
 | awb, kal, rms, slt | made of recordings of four people | flite | BSD-like |
 | espeak_* | made by rule | espeak-ng | none on what it speaks |
 """
@@ -28,7 +28,8 @@ from pathlib import Path
 
 from asr.actors.ffmpeg import find_ffmpeg
 
-ROOT = Path(__file__).resolve().parent.parent
+RECORDING = Path(__file__).resolve().parent.parent / "tests" / "audio" / "austen-kennedy-44s.flac"
+AUSTEN_S = 26  # then somebody else speaks
 AT_ONCE = 40  # files that one ffmpeg converts: a process for each would take longer than the work
 SHORT_BYTES = 2000  # about a second, in the narrowest of these formats
 # What is said one word at a time, and what nobody says.
@@ -98,16 +99,9 @@ def gather(folder: Path) -> None:
             wanted = re.compile(names)
             files = (file for file in sorted(root.rglob("*")) if wanted.search(str(file)))
             _convert(folder / voice, [file for file in files if not NO_SPEECH.search(str(file))])
-    _gather_recorded(folder)
-    _gather_synthetic(folder, packages)
-
-
-def _gather_recorded(folder: Path) -> None:
-    speech = ROOT / "tests" / "audio"
-    if not (folder / "kennedy").exists():
-        _convert(folder / "kennedy", [speech / "jfk.flac"])
     if not (folder / "austen").exists():
-        _convert(folder / "austen", [speech / "austen-kennedy-44s.flac"], "-t", "26")
+        _convert(folder / "austen", [RECORDING], "-t", str(AUSTEN_S))
+    _gather_synthetic(folder, packages)
 
 
 def _gather_synthetic(folder: Path, packages: Path) -> None:
