@@ -1,8 +1,9 @@
 """Who spoke when: the tool, and the way of one question through it.
 
 Chunks of 10 s slide over the audio. One network tells who speaks in a chunk, by numbers that mean
-nothing beyond it; another makes vectors of their voices; alike vectors are one person's. It is
-pyannote.audio's pipeline, in steps of well under a second each, over samples that stay on disk.
+nothing beyond it; another makes vectors of their voices; alike vectors are one person's. So does
+pyannote.audio's pipeline; here it is in steps of well under a second each, over samples that stay
+on disk, and with the package's networks voices are heard piece by piece (``voices.py``).
 """
 
 from __future__ import annotations
@@ -188,8 +189,9 @@ def open_networks(
 
 def named(order: Sequence[int], known: Mapping[int, str]) -> dict[int, str]:
     """What each is called: by name if known, else by number in the order of speaking."""
-    others = (f"SPEAKER_{number:02d}" for number in count())
-    return {who: known.get(who) or next(others) for who in order}
+    numbered = (f"SPEAKER_{number:02d}" for number in count())
+    free = (name for name in numbered if name not in known.values())
+    return {who: known.get(who) or next(free) for who in order}
 
 
 def padded(voice: NDArray[np.float64]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ import pytest
 
 from asr.pipeline.audio import Audio
 from asr.pipeline.diarize.clusters import Wanted, normalised
-from asr.pipeline.diarize.diarizer import DiarizeTask
+from asr.pipeline.diarize.diarizer import DiarizeTask, named
 from asr.pipeline.diarize.grid import Grid, powerset
 from asr.pipeline.diarize.known import match
 from asr.pipeline.diarize.people import Heard, People, nobody, tell_apart
@@ -158,6 +158,14 @@ def test_clips_are_heard_first_and_name_who_is_alike() -> None:
         "something was not to be had",
         "No speech was found in the reference of the speaker 'Eve'",
     )
+
+
+def test_nobody_is_numbered_as_somebody_else_is_called() -> None:
+    assert named([4, 2, 7], {2: "SPEAKER_00"}) == {
+        4: "SPEAKER_01",
+        2: "SPEAKER_00",
+        7: "SPEAKER_02",
+    }
 
 
 def test_fewer_people_than_was_said_are_told_of() -> None:
