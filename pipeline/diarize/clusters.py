@@ -73,7 +73,9 @@ class Forest:
         self._sizes = weights.copy()
         self._products = sums @ sums.T
         self._within = within(self._products.diagonal(), weights)
-        self._alike = np.stack([self._likeness(one) for one in range(len(weights))])
+        self._alike = np.empty_like(self._products)
+        for one in range(len(weights)):
+            self._alike[one] = self._likeness(one)
         self._next = self._alike.argmax(axis=1)
         self._most = self._alike.max(axis=1)
         self._highest = np.zeros(len(weights))

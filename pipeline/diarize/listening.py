@@ -62,7 +62,8 @@ class Listening:
         self._map = frame_map(self._grid)
         self._count = self._grid.chunks(audio.samples)
         self._classes = np.zeros((self._count, self._grid.frames), np.uint8)
-        self._heard: list[tuple[Place, float, NDArray[np.float32]]] = []
+        self._heard: list[tuple[Place, float]] = []
+        self._vectors = np.zeros((0, 0), np.float32)  # with room for more
         self.share = 0.0
 
     def steps(self) -> Iterator[None]:
@@ -109,17 +110,21 @@ class Listening:
 
     def _hear(self, batch: list[Piece]) -> None:
         vectors = self._embed(np.stack([piece.frames for piece in batch]))
-        for piece, vector in zip(batch, vectors, strict=True):
-            self._heard.append((piece.place, piece.seconds, vector))
+        count = len(self._heard)
+        if count + len(batch) > len(self._vectors):  # rows of their own would litter the heap
+            room = np.empty((count + len(batch), vectors.shape[1]), np.float32)
+            self._vectors = np.concatenate([self._vectors[:count], room]) if count else room
+        self._vectors[count : count + len(batch)] = vectors
+        self._heard += [(piece.place, piece.seconds) for piece in batch]
 
     def _result(self) -> Heard:
         """What was heard, in order of time."""
-        heard = sorted(self._heard, key=lambda item: item[0])
+        order = sorted(range(len(self._heard)), key=lambda row: self._heard[row])
         return Heard(
             self._classes,
-            np.array([place for place, _, _ in heard], np.int64),
-            np.array([vector for _, _, vector in heard], np.float32),
-            np.array([seconds for _, seconds, _ in heard], np.float64),
+            np.array([self._heard[row][0] for row in order], np.int64),
+            self._vectors[order],
+            np.array([self._heard[row][1] for row in order], np.float64),
         )
 
 
