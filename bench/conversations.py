@@ -45,7 +45,10 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a conversation is like. ``shares`` say how often each of ``voices`` has the floor."""
+    """What a conversation is like. ``shares`` say how likely each voice is to speak next.
+
+    Nobody is next after himself, unless he is alone.
+    """
 
     name: str
     seconds: float
@@ -83,7 +86,7 @@ def plans(chosen: str) -> tuple[Plan, ...]:
         Plan("2-women", 180, ("june", "paola" if test else "ivr_ru"), interruptions=0.15),
         Plan("2-men", 180, ("carlo", "nl_small" if test else "rms"), interruptions=0.15),
         Plan("2-synthetic", 120, ("espeak_f2", "espeak_f4") if test else ("slt", "kal")),
-        Plan("2-interview", 480, ("ivr_ru", "cs_small"), (0.8, 0.2), backchannels=0.2),
+        Plan("2-interview", 480, ("ivr_ru", "cs_small"), backchannels=0.2),
         Plan("2-telephone", 240, ("july", "armelle"), snr_db=20, telephone=True),
         Plan("2-and-a-word", 240, ("cs_small", "carlo", "austen" if test else "awb"), (10, 10, 1)),
         Plan("3-short", 60, ("cs_small", "june", "rms"), utterance_s=3),
