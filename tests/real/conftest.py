@@ -15,6 +15,7 @@ from asr.pipeline.types import Window
 from asr.settings import names
 from tests.real import sounds
 from tests.real.ears import Ears
+from tests.real.rig import Rig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,3 +108,11 @@ def ears(windows: dict[str, Window]) -> Ears:
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where our processes write what they say on stderr."""
     return tmp_path_factory.mktemp("log") / "stderr.txt"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    """Orders for a server that is started with ``program=rigged(rig)``."""
+    folder = tmp_path / "rig"
+    folder.mkdir()
+    return Rig(folder)

@@ -16,7 +16,7 @@ import trio
 import trio.testing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     import httpx
 
@@ -49,11 +49,20 @@ class Server:
 
 
 @contextmanager
-def serving(environment: Mapping[str, str], log: IO[bytes], **settings: str) -> Iterator[Server]:
-    """A server for as long as the context lasts; leaving kills it if it is still there."""
+def serving(
+    environment: Mapping[str, str],
+    log: IO[bytes],
+    program: Sequence[str] = (str(RUN),),
+    **settings: str,
+) -> Iterator[Server]:
+    """A server for as long as the context lasts; leaving kills it if it is still there.
+
+    ``program`` is what Python runs, in the root of the checkout.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, str(RUN)],
+        [sys.executable, *program],
+        cwd=RUN.parent,
         env={**environment, **settings},
         stdout=subprocess.PIPE,
         stderr=log,

@@ -1,0 +1,95 @@
+"""Trouble on order: what a test tells the program ``rigged.py`` to do, through a folder.
+
+An order is a file. It is named after a call, such as ``engine.advance`` or ``diarizer.begin``, and
+says what the call is to do instead of its work, once or until it is lifted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from asr.pipeline.errors import NotEnoughMemory
+from tests.real import process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# crash: an exception that nobody expects; torn: memory runs out; kill: the process is gone;
+# hold: the call does not return until the order is lifted, and then does its work.
+Trouble = Literal["crash", "torn", "kill", "hold"]
+
+LOOK_EVERY_S = 0.005
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The folder of orders, seen from either side."""
+
+    folder: Path
+
+    def order(self, call: str, trouble: Trouble, *, always: bool = False) -> None:
+        """Have the next call of that name, or each one, be in trouble."""
+        draft = self.folder / f"{call}.draft"
+        draft.write_text(f"{trouble} {'always' if always else 'once'}")
+        draft.rename(self.folder / call)
+
+    def lift(self, call: str) -> None:
+        """Take an order back; who is held goes on."""
+        (self.folder / call).unlink(missing_ok=True)
+        (self.folder / f"{call}.held").unlink(missing_ok=True)
+
+    async def held(self, call: str, *, within_s: float = 30.0) -> None:
+        """Return when a call is being held."""
+
+        async def seen() -> bool:
+            return (self.folder / f"{call}.held").exists()
+
+        await process.until(seen, within_s=within_s)
+
+    def strike(self, call: str) -> None:
+        """In the program: do what was ordered for this call."""
+        file = self.folder / call
+        try:
+            trouble, times = file.read_text().split()
+        except FileNotFoundError:
+            return
+        if trouble == "hold":
+            self._hold(call)
+            return
+        if times == "once":
+            file.unlink(missing_ok=True)
+        if trouble == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise NotEnoughMemory if trouble == "torn" else RuntimeError(f"{call} was rigged")
+
+    def _hold(self, call: str) -> None:
+        (self.folder / f"{call}.held").touch()
+        clock = threading.Event()  # which nobody sets
+        while (self.folder / call).exists():
+            clock.wait(LOOK_EVERY_S)
+
+
+def rigged(rig: Rig, *, engine: Literal["real", "fake"]) -> tuple[str, ...]:
+    """The program to start, for ``process.serving``."""
+    return ("-m", "tests.real.rigged", str(rig.folder), engine)
+
+
+class Rigged:
+    """Somebody's calls, each of which looks at the orders first; tasks that it begins as well."""
+
+    def __init__(self, inner: Any, who: str, rig: Rig) -> None:
+        self._inner, self._who, self._rig = inner, who, rig
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return partial(self._call, name, found) if callable(found) else found
+
+    def _call(self, name: str, call: Any, *arguments: Any) -> Any:
+        self._rig.strike(f"{self._who}.{name}")
+        answer = call(*arguments)
+        return Rigged(answer, self._who, self._rig) if name == "begin" else answer
