@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from bench.memory import resident_mb
 from bench.speech import ROOT
@@ -27,12 +28,17 @@ class Service:
 
 
 @contextmanager
-def serving(**settings: str) -> Iterator[Service]:
-    """A service with these settings, and the environment's; it is asked to end afterwards."""
+def serving(log: IO[bytes] | None = None, /, **settings: str) -> Iterator[Service]:
+    """A service with these settings, and the environment's; it is asked to end afterwards.
+
+    Its log goes into ``log``, if given, else where ours goes.
+    """
     environ = {**os.environ, "ASR_LOG_LEVEL": "warning", **settings, "PORT": "0"}
     began = time.perf_counter()
     command = [sys.executable, str(ROOT / "run.py")]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             ready = process.stdout.readline().strip()
