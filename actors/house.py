@@ -24,14 +24,14 @@ from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.sweeper import Owner, run_sweeper
 from asr.actors.thread import InThread, open_thread
 from asr.actors.tools import Employer, Tools
-from asr.actors.transcriber import Read, Stations, transcribe
+from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
 from asr.pipeline.errors import AsrError, DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -140,10 +140,12 @@ class House:
         priority: Priority = Priority.INTERACTIVE,
         notify: Notify = unheard,
         live: bool = False,
+        once_read: Callable[[], Awaitable[None]] = nothing_to_do,
     ) -> Transcript:
         """The transcript of a file, when its turn has come. Raises every kind of AsrError.
 
-        ``live`` has ``notify`` told segments before their window is at its end.
+        ``once_read`` is called when the file is not needed any more; ``live`` has ``notify`` told
+        segments before their window is at its end.
         """
         model = self.models.resolve(options.model)
         deadline_s = self.settings.request_deadline_s
@@ -158,6 +160,7 @@ class House:
                     stations=self.stations,
                     notify=notify,
                     live=live,
+                    once_read=once_read,
                     priority=priority,
                 )
         raise DeadlineExceeded(deadline_s)

@@ -75,6 +75,10 @@ class Stations:
         return await self.read(source, target, wanted, check=self.receiver.check_room)
 
 
+async def nothing_to_do() -> None:
+    """Nobody wants to know that a file has been read."""
+
+
 async def transcribe(
     source: Path,
     options: Options,
@@ -83,20 +87,21 @@ async def transcribe(
     raw: bool,
     stations: Stations,
     notify: Notify,
+    once_read: Callable[[], Awaitable[None]] = nothing_to_do,
     live: bool = False,
     priority: Priority = Priority.INTERACTIVE,
 ) -> Transcript:
     """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples.
 
-    ``live`` tells segments as soon as they are likely to stay, and not only with their window.
+    ``once_read`` hears when the file is not needed any more; ``live`` tells segments early.
     """
     began_s = trio.current_time()
     laps = Laps()
     language = options.language
     with stations.receiver.scratch(".pcm") as target:
-        wanted = Wanted(raw=raw, audio_track=options.audio_track)
-        audio = await laps.of("read", stations.samples(source, target, wanted))
+        audio = await laps.of("read", stations.samples(source, target, _wanted(options, raw=raw)))
         stations.metrics.audio(audio.duration_s, _size(source))
+        await once_read()
         folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
         async with (
@@ -155,6 +160,10 @@ class Laps:
     def tell(self, metrics: Metrics) -> None:
         for stage, seconds in self._seconds.items():
             metrics.stage(stage, seconds)
+
+
+def _wanted(options: Options, *, raw: bool) -> Wanted:
+    return Wanted(raw=raw, audio_track=options.audio_track)
 
 
 def _size(file: Path) -> int:

@@ -20,13 +20,15 @@ from asr.http.keys import add_keys
 from asr.http.openai import add_model_routes, add_openai_routes
 from asr.http.reference.pages import add_reference_routes
 from asr.http.uploads import FRAMING_BYTES_MAX
-from asr.pipeline.errors import Busy
+from asr.pipeline.errors import ShuttingDown
 
 if TYPE_CHECKING:
+    from quart import Response
+    from quart.ctx import RequestContext
+    from quart.typing import ResponseReturnValue
+
     from asr.actors.house import House
     from asr.http.settings import HttpSettings
-
-RESTART_S = 10.0  # about what a restart takes: when a client may come back
 
 
 class FrontDesk(QuartTrio):
@@ -34,6 +36,13 @@ class FrontDesk(QuartTrio):
 
     asgi_http_class = LingeringConnection
     request_class = BoundedRequest
+
+    async def dispatch_request(
+        self, request_context: RequestContext | None = None
+    ) -> ResponseReturnValue:
+        """Have a request handled, unless the house closes first."""
+        with self.config["DOOR"].working():
+            return await super().dispatch_request(request_context)
 
 
 class PlainJson(DefaultJSONProvider):
@@ -47,18 +56,20 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     """The ASGI app for a house; ``door`` is who says that the house is closing."""
     app = FrontDesk("asr.http.app", static_folder=None)
     app.json = PlainJson(app)
+    door = door or Door()
     app.url_map.strict_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=house.receiver.max_bytes + FRAMING_BYTES_MAX,
         BODY_TIMEOUT=None,  # uploads.py has its own, for each chunk
         RESPONSE_TIMEOUT=None,  # it would cut long streams; the house has a deadline
         LINGER_S=settings.linger_s,
+        DOOR=door,
     )
     release = version("asr-service")
     house.metrics.describe(version=release, device=house.device, compute_type=house.compute_type)
     add_error_answers(app)
     add_cors(app, settings)
-    add_doorkeeper(app, door or Door())
+    add_doorkeeper(app, door)
     add_keys(app, settings)
     add_asr_routes(app, house, settings)
     add_detect_routes(app, house, settings)
@@ -77,4 +88,10 @@ def add_doorkeeper(app: QuartTrio, door: Door) -> None:
         if request.url_rule is not None:
             request.scope.get("state", {})["endpoint"] = request.url_rule.rule
         if door.closed and request.path not in ALWAYS_OPEN:
-            raise Busy("The server is shutting down; try again later", retry_after_s=RESTART_S)
+            raise ShuttingDown
+
+    @app.after_request
+    async def usher(response: Response) -> Response:
+        if door.closed:  # nothing more is to be had on this connection: the next one goes elsewhere
+            response.headers["Connection"] = "close"
+        return response

@@ -68,7 +68,9 @@ def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None
             wish = read_wish(upload.fields, settings, diarizes=house.diarizes)
             options = replace(wish.options, model=house.models.resolve(wish.options.model))
             client = client_of(request)
-            heard = await house.transcribe(upload.path, options, client=client, raw=wish.raw)
+            heard = await house.transcribe(
+                upload.path, options, client=client, raw=wish.raw, once_read=upload.release
+            )
         transcript = warned(heard, wish.remarks)
         if wish.dialect == "wrapped":
             return await wrapped(transcript, wish)

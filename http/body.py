@@ -6,8 +6,7 @@ chunked bodies. Here the client is made to wait instead, and the limit holds for
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import trio
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from quart.typing import ResponseTypes
     from quart.wrappers import Request
 
-T = TypeVar("T")
+    from asr.http.door import Door
 
 CHUNKS_MAX = 2  # of at most 64 KiB each: one being written, one waiting
 LINGER_BYTES = 64_000_000  # of a refused upload; past that the client may see a reset
@@ -92,18 +91,19 @@ class BoundedBody(TrioBody):
 
 
 class BoundedRequest(TrioRequest):
-    """A request whose body is bounded."""
+    """A request whose body is bounded.
+
+    ``nursery`` is for what goes on beside the answer, and is over with it, however that ends.
+    """
 
     body_class = BoundedBody
-    kept: AsyncExitStack
+    door: Door
+    nursery: trio.Nursery
 
 
-async def keep(request: Request, context: AbstractAsyncContextManager[T]) -> T:
-    """Enter a context that is left when the answer has been sent, whichever way that ends.
-
-    A stream's work goes on beside its answer: in a nursery that is kept like this.
-    """
-    return await cast("BoundedRequest", request).kept.enter_async_context(context)
+def bounded(request: Request) -> BoundedRequest:
+    """A request as what it is here, also where Quart speaks of any."""
+    return cast("BoundedRequest", request)
 
 
 class LingeringConnection(TrioASGIHTTPConnection):
@@ -113,17 +113,17 @@ class LingeringConnection(TrioASGIHTTPConnection):
     _ending = False
 
     def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
-        request = super()._create_request_from_scope(send)
+        request = bounded(super()._create_request_from_scope(send))
+        request.door = self.app.config["DOOR"]
         self._body = cast("BoundedBody", request.body)
         return request
 
     async def handle_request(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:
-        """Answer, then leave what was kept for as long as that."""
-        async with AsyncExitStack() as kept:
-            cast("BoundedRequest", request).kept = kept
-            await super().handle_request(nursery, request, send)
+        """Answer; what goes on beside that ends with it."""
+        bounded(request).nursery = nursery
+        await super().handle_request(nursery, request, send)
 
     async def handle_messages(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
@@ -143,7 +143,7 @@ class LingeringConnection(TrioASGIHTTPConnection):
 
         async def send_and_linger(message: ASGISendEvent) -> None:
             if message["type"] == "http.response.body" and not message["more_body"]:
-                with trio.move_on_after(self.app.config["LINGER_S"]):
+                with self.app.config["DOOR"].patience.waiting(self.app.config["LINGER_S"]):
                     await self._body.over.wait()
                 self._ending = True
             await send(message)

@@ -25,6 +25,7 @@ from asr.pipeline.errors import (
     ModelUnavailable,
     NotEnoughMemory,
     Poisoned,
+    ShuttingDown,
     StorageFull,
     TooLarge,
     UnknownModel,
@@ -65,6 +66,7 @@ FAULTS: Mapping[type[AsrError], Fault] = MappingProxyType(
         UnknownModel: Fault(400, "invalid_request_error", "model_not_found"),
         TooLarge: Fault(413, "invalid_request_error", "file_too_large"),
         Busy: Fault(503, "server_error", "busy"),
+        ShuttingDown: Fault(503, "server_error", "shutting_down"),
         EngineRestarted: Fault(503, "server_error", "engine_restarted", retry_after_s=1),
         # 500 and 503 by what may help: for the first nothing does, the second may fit another time,
         # or with a smaller model. Neither asks the client to come back by itself.

@@ -18,6 +18,8 @@ from hypercorn.events import RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 
+from asr.http.patience import Patience
+
 if TYPE_CHECKING:
     import h11
     from hypercorn.events import Event
@@ -37,6 +39,10 @@ class GuardedConfig(Config):
     alpn_protocols = ["http/1.1"]  # noqa: RUF012 - Config declares it so
     include_server_header = False
     errorlog = logging.getLogger("hypercorn.error")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patience = Patience()
 
 
 class GuardedConnection(TCPServer):
@@ -68,7 +74,7 @@ class GuardedConnection(TCPServer):
 
     async def _write(self, piece: memoryview) -> None:
         try:
-            with trio.move_on_after(self.config.write_timeout_s) as waiting:
+            with self.config.patience.waiting(self.config.write_timeout_s) as waiting:
                 await self.stream.send_all(piece)
             if not waiting.cancelled_caught:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from quart import Response, jsonify, request
 
 from asr.http import parameters as known
 from asr.http.answers import json_answer, text_answer, warned
-from asr.http.body import keep
 from asr.http.errors import envelope
 from asr.http.forms import granularities, layout, openai_options, remarks
 from asr.http.keys import client_of
@@ -22,6 +22,8 @@ from asr.pipeline.formats import OPENAI, diarized_json, openai_json, verbose_jso
 from asr.pipeline.names import OPENAI_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from quart_trio import QuartTrio
 
     from asr.actors.ear import Notify
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from asr.pipeline.cues import Layout
     from asr.pipeline.formats import Granularity
     from asr.pipeline.types import Options, Task, Transcript
+
+    Ask = Callable[..., Awaitable[Transcript]]
 
 WHISPER_RELEASED = 1_663_718_400  # 2022-09-21: clients want a number in ``created``
 
@@ -52,20 +56,26 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
 
     async def transcribe(task: Task, model: str | None = None) -> Response:
         house.refuse_if_full()
-        upload = await keep(
-            request, receive_upload(request, house, file_field="file", settings=settings)
-        )
-        wish = read_wish(upload.fields, task, settings, deployment=model)
-        name = house.models.resolve(model or wish.options.model)
-        options = replace(wish.options, model=name)
-        ask = partial(house.transcribe, upload.path, options, client=client_of(request))
-
-        async def work(notify: Notify) -> Transcript:
-            return warned(await ask(notify=notify, live=True), wish.remarks)
-
-        if wish.stream:
-            return await stream(request, work, speakers=options.diarize, logprobs=options.logprobs)
-        return await answer(warned(await ask(), wish.remarks), wish)
+        async with AsyncExitStack() as kept:
+            upload = await kept.enter_async_context(
+                receive_upload(request, house, file_field="file", settings=settings)
+            )
+            wish = read_wish(upload.fields, task, settings, deployment=model)
+            name = house.models.resolve(model or wish.options.model)
+            options = replace(wish.options, model=name)
+            ask = partial(
+                house.transcribe,
+                upload.path,
+                options,
+                client=client_of(request),
+                once_read=upload.release,
+            )
+            if wish.stream:
+                work = partial(live, ask, wish, kept.pop_all())
+                shown = {"speakers": options.diarize, "logprobs": options.logprobs}
+                return await stream(request, work, **shown)
+            heard = await ask()
+        return await answer(warned(heard, wish.remarks), wish)
 
     @app.post("/v1/audio/transcriptions")
     async def transcriptions() -> Response:
@@ -139,6 +149,12 @@ def read_wish(
         options=options,
         remarks=tuple(said),
     )
+
+
+async def live(ask: Ask, wish: Wish, kept: AsyncExitStack, notify: Notify) -> Transcript:
+    """A stream's work, which goes on when its handler is done: so it keeps what that had."""
+    async with kept:
+        return warned(await ask(notify=notify, live=True), wish.remarks)
 
 
 async def answer(transcript: Transcript, wish: Wish) -> Response:

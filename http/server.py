@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
     from asr.actors.house import House
     from asr.http.edge import App
+    from asr.http.patience import Patience
     from asr.http.settings import HttpSettings
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024  # hypercorn's 100 makes a burst of 500 clients wait twice as long
-CUT_S = 2.0  # from the end of the drain until what still runs is cancelled
+CUT_S = 2.0  # from the end of the drain until connections are cut: for the last answers
 
 
 async def serve(
@@ -51,7 +52,7 @@ async def serve(
         warn_if_open(listeners)
     await hypercorn.trio.serve(
         cast("ASGIFramework", edge),
-        hypercorn_config(settings, listeners),
+        hypercorn_config(settings, listeners, patience=door.patience),
         shutdown_trigger=partial(drain, door, stop=stop, drain_s=drain_s),
         task_status=task_status,
         mode="asgi",
@@ -59,11 +60,16 @@ async def serve(
 
 
 async def drain(door: Door, *, stop: trio.Event, drain_s: float) -> None:
-    """Wait for ``stop``, take no new requests, and give those inside their time."""
+    """Wait for ``stop``, take no new requests, and give those inside their time.
+
+    Who is not done by then hears so: in an answer, or in the last event of a stream.
+    """
     await stop.wait()
     door.close()
     with trio.move_on_after(drain_s):
         await door.wait_empty()
+    if count := door.send_away():
+        log.warning("%d requests were not done within ASR_DRAIN_S", count)
 
 
 async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:
@@ -85,11 +91,14 @@ def warn_if_open(listeners: list[trio.SocketListener]) -> None:
         log.warning("Anybody who can reach %s may use this server: no API_KEYS are set", where)
 
 
-def hypercorn_config(settings: HttpSettings, listeners: list[trio.SocketListener]) -> GuardedConfig:
+def hypercorn_config(
+    settings: HttpSettings, listeners: list[trio.SocketListener], *, patience: Patience
+) -> GuardedConfig:
     """Hypercorn's settings; it takes over the sockets."""
     config = GuardedConfig()
     config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]
     config.backlog = BACKLOG
+    config.patience = patience
     config.write_timeout_s = settings.write_timeout_s
     config.keep_alive_timeout = settings.keep_alive_s
     config.graceful_timeout = CUT_S

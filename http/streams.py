@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart import Response
 
-from asr.http.body import keep
+from asr.http.body import bounded
 from asr.http.errors import openai_error, our_bug, request_id_of
 from asr.pipeline.errors import AsrError
 from asr.pipeline.formats import diarized_json, openai_logprobs, verbose_json
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quart.wrappers import Request
 
     from asr.actors.ear import Notify
+    from asr.http.door import Door
     from asr.pipeline.types import Progress, Segment, Transcript
 
     Work = Callable[[Notify], Awaitable[Transcript]]
@@ -48,9 +49,8 @@ async def stream(request: Request, work: Work, *, speakers: bool, logprobs: bool
     What goes wrong before the audio could be read is raised here, and answered with a status of its
     own; later it is an event. ``speakers`` tells who said what at the end.
     """
-    told = Told()
-    nursery = await keep(request, trio.open_nursery())
-    nursery.start_soon(told.all_of, work)
+    told = Told(bounded(request).door)
+    bounded(request).nursery.start_soon(told.all_of, work)
     await told.begun()
     events = told.events(request_id_of(request), speakers=speakers, logprobs=logprobs)
     return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
@@ -62,7 +62,8 @@ class Told:
     It holds nothing that the request does not hold itself, so it needs no bound of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._segments: list[Segment] = []
         self._end: Transcript | Exception | None = None
         self._news = trio.Event()
@@ -70,7 +71,8 @@ class Told:
     async def all_of(self, work: Work) -> None:
         """Take in what work tells, to its end, whichever that is."""
         try:
-            self._end = await work(self._hear)
+            with self._door.working():
+                self._end = await work(self._hear)
         except Exception as error:  # for the client: to raise it here would only cut the stream
             self._end = error
         self._news.set()

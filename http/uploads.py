@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from python_multipart.multipart import parse_options_header
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from asr.http import parameters as known
+from asr.http.body import bounded
 from asr.http.errors import MissingFile
 from asr.http.fields import Fields
 from asr.http.multipart import (
@@ -23,7 +24,7 @@ from asr.http.multipart import (
 from asr.pipeline.errors import InvalidRequest, TooLarge, UnreadableAudio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from quart.wrappers import Request
@@ -38,11 +39,15 @@ FRAMING_BYTES_MAX = 1_000_000 + FIELD_BYTES_MAX + known.REFERENCES_MAX * CLIP_BY
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file on disk, the name that its client gave it (never a path of ours), and the fields."""
+    """A file on disk, the name that its client gave it (never a path of ours), and the fields.
+
+    ``release`` gives the file up before the context does, when all of it has been read.
+    """
 
     path: Path
     name: str
     fields: Fields
+    release: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -65,7 +70,8 @@ async def receive_upload(
     declared = declared_bytes(request.content_length, receiver.max_bytes)
     if bytes_kept is not None and declared is not None:
         declared = min(declared, bytes_kept)
-    async with receiver.open(declared_bytes=declared) as spool:
+    async with AsyncExitStack() as kept:
+        spool = await kept.enter_async_context(receiver.open(declared_bytes=declared))
         try:
             await store(request, form, Kept(spool, bytes_kept), settings=settings)
         except RequestEntityTooLarge:
@@ -82,7 +88,7 @@ async def receive_upload(
         await spool.finish()
         if not spool.size:
             raise UnreadableAudio("the file is empty")
-        yield Upload(spool.path, name, fields)
+        yield Upload(spool.path, name, fields, kept.aclose)
 
 
 class Kept:
@@ -104,17 +110,17 @@ async def store(request: Request, form: Form, file: Kept, *, settings: HttpSetti
     """Feed the body through the form into the file, as fast as the disk takes it."""
     deadline = trio.current_time() + settings.upload_max_s
     while True:
-        pause_ends = trio.current_time() + settings.body_chunk_timeout_s
-        chunk = await next_chunk(request, deadline=min(deadline, pause_ends))
+        left_s = deadline - trio.current_time()
+        chunk = await next_chunk(request, patience_s=min(left_s, settings.body_chunk_timeout_s))
         if chunk is None:
             return
         for piece in form.feed(chunk):
             await file.write(piece)
 
 
-async def next_chunk(request: Request, *, deadline: float) -> bytes | None:
+async def next_chunk(request: Request, *, patience_s: float) -> bytes | None:
     """The next bytes of the body, None at its end; RequestTimeout when they do not come."""
-    with trio.CancelScope(deadline=deadline) as waiting:
+    with bounded(request).door.patience.waiting(patience_s) as waiting:
         try:
             return await anext(request.body)
         except StopAsyncIteration:

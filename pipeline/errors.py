@@ -6,6 +6,7 @@
        - UnknownModel       no model of that name is allowed or known
        - TooLarge           more bytes or seconds than the operator allows
      x Busy                 nothing was started; come back in ``retry_after_s``
+       - ShuttingDown       the server ends; it, or the next one, will be there again
      x EngineRestarted      the engine crashed under this request; safe to send again
      x Poisoned             the engine crashed twice over this very audio; not worth sending again
      x NotEnoughMemory      the machine cannot hold what this request needs, even by itself
@@ -72,6 +73,14 @@ class Busy(AsrError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ShuttingDown(Busy):
+    """The server ends: nothing new is begun, and what could not be finished in time is not."""
+
+    def __init__(self) -> None:
+        message = "The server is shutting down; try again later"
+        super().__init__(message, retry_after_s=10.0)  # about what a restart takes
 
 
 class EngineRestarted(AsrError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error, type_of
 from asr.http.reference.examples import errors, example
 from asr.http.reference.kinds import ref
-from asr.pipeline.errors import Busy
+from asr.pipeline.errors import Busy, ShuttingDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,7 +112,7 @@ def faults(voice: Voice) -> dict[str, Any]:
 
 def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> dict[str, Any]:
     """The errors of endpoints that only tell something; ``drains``: not while the server ends."""
-    closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[Busy].code]
+    closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[ShuttingDown].code]
     told = [*(KEY if keyed else ()), *OTHER_METHOD, *BUG, *(closing if drains else ())]
     return by_status(told, voice)
 
@@ -122,7 +122,7 @@ def of_the_table(voice: Voice) -> Iterator[Told]:
     examples = errors()
     for kind, fault in FAULTS.items():
         status = fault.status if voice == "openai" else ASR_STATUS.get(kind, fault.status)
-        returns = fault.retry_after_s is not None or kind is Busy
+        returns = fault.retry_after_s is not None or issubclass(kind, Busy)
         headers = ("Retry-After",) if returns else ()
         yield Told(status, openai_error(examples[kind]), headers)
 

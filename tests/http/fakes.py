@@ -182,18 +182,15 @@ class FakeHouse(Gate):
         raw: bool = False,
         notify: Notify = unheard,
         live: bool = False,
+        once_read: Callable[[], Awaitable[None]],
     ) -> Transcript:
         audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
         self.asked.append(Asked(audio, options, raw))
+        await once_read()
         for progress in self.news if live else ():
             notify(progress)
-        self.running += 1
-        try:
-            await self._free.wait()
-        finally:
-            self.running -= 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
+        await self._work()
+        assert isinstance(self.answer, Transcript)
         return self.answer
 
     async def detect_language(
@@ -201,10 +198,18 @@ class FakeHouse(Gate):
     ) -> Detected:
         audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
         self.asked.append(Asked(audio, Options(model, audio_track=audio_track), raw))
-        await trio.lowlevel.checkpoint()
+        await self._work()
+        return self.detected
+
+    async def _work(self) -> None:
+        """Be busy for as long as the test wants; raises the answer that is none."""
+        self.running += 1
+        try:
+            await self._free.wait()
+        finally:
+            self.running -= 1
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.detected
 
 
 def as_house(fake: FakeHouse) -> House:

@@ -16,7 +16,7 @@ from asr.http.door import Door
 from asr.http.edge import Edge, request_id
 from asr.http.server import serve
 from tests.http.fakes import as_house
-from tests.http.wire import FORM_TYPE, asr_form, counted, form, post, read_all, until
+from tests.http.wire import FORM_TYPE, asr_form, counted, form, post, until
 
 if TYPE_CHECKING:
     from asr.http.edge import Message, Receive, Send
@@ -29,43 +29,6 @@ UPGRADE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 )
-
-
-async def test_the_drain_lets_accepted_requests_finish_and_refuses_new_ones(
-    server: Server, house: FakeHouse
-) -> None:
-    house.hold()
-    answers: list[int] = []
-
-    async def ask(client: httpx.AsyncClient) -> None:
-        answers.append((await client.post("/asr", content=asr_form(), headers=HEADERS)).status_code)
-
-    async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as asking:
-        asking.start_soon(ask, client)
-        await until(lambda: house.running == 1)
-        server.stop.set()
-        await trio.testing.wait_all_tasks_blocked()
-        late = await client.post("/asr", content=asr_form(), headers=HEADERS)
-        health = await client.get("/health")
-        assert [late.status_code, late.headers["Retry-After"]] == [503, "10"]
-        assert health.status_code == 200
-        assert not server.gone.is_set()
-        house.release()
-        with trio.fail_after(1):
-            await server.gone.wait()
-    assert answers == [200]
-
-
-async def test_what_does_not_finish_in_its_time_is_cut(server: Server, house: FakeHouse) -> None:
-    house.hold()
-    async with await server.connect() as stream:
-        await stream.send_all(post("/asr", asr_form()))
-        await until(lambda: house.running == 1)
-        server.stop.set()
-        with trio.fail_after(6):  # 2 s of drain, 2 s of grace
-            await server.gone.wait()
-            assert await read_all(stream) == b""
-    assert house.running == 0
 
 
 async def test_every_request_is_counted_once_also_when_its_client_leaves(
@@ -181,17 +144,6 @@ async def test_the_ids_in_a_bugs_answer_and_in_the_log_are_the_same(
         answer = await client.post("/asr", content=asr_form(), headers=headers)
     assert answer.json() == {"detail": "The server made an error; its log knows it as my-id"}
     assert "request my-id failed" in caplog.messages
-
-
-async def test_a_door_is_empty_when_it_is_closed_and_the_last_has_left() -> None:
-    door = Door()
-    with door.enter():
-        with door.enter():
-            door.close()
-        with trio.move_on_after(0) as waiting:
-            await door.wait_empty()
-        assert waiting.cancelled_caught
-    await door.wait_empty()
 
 
 @pytest.mark.parametrize(

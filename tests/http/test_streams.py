@@ -213,14 +213,16 @@ async def test_a_client_that_leaves_a_stream_leaves_nothing(
         await connection.send_all(post(PATH, form({"stream": "true"})))
         await until(lambda: house.running == 1)
         assert b"200" in await connection.receive_some()
-        assert len(list(house.receiver.folder.iterdir())) == 1
     await until(lambda: house.running == 0)
-    await until(lambda: not list(house.receiver.folder.iterdir()))
+    assert list(house.receiver.folder.iterdir()) == []
     assert await server.healthy()
 
 
+@pytest.mark.parametrize("error", [None, Busy("full", retry_after_s=3)])
 async def test_a_stream_that_has_ended_leaves_no_file(
-    client: TestClientProtocol, house: FakeHouse
+    client: TestClientProtocol, house: FakeHouse, error: Exception | None
 ) -> None:
-    await stream(client)
+    house.answer = error or HELLO
+    await client.post(PATH, data=form({"stream": "true"}), headers=HEADERS)
+    assert house.receiver.uploads == 1
     assert list(house.receiver.folder.iterdir()) == []
