@@ -41,19 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
 
     from asr.settings import Settings, SettingsError
-    from asr.terminal.exits import USAGE, complain, exit_code
+    from asr.terminal.exits import USAGE, complain, exit_code, leave
     from asr.terminal.logs import log_to_stderr
 
     try:
         settings = Settings.from_environ(os.environ, Path(__file__).resolve().with_name(".env"))
         log_to_stderr(settings.log.level if arguments.command == "serve" else "warning")
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        return run(arguments, settings)
+        code = run(arguments, settings)
     except SettingsError as error:
         complain(*error.problems)
         return USAGE
     except BaseException as error:
-        return exit_code(error)
+        code = exit_code(error)
+    return leave(code)
 
 
 def run(arguments: Namespace, settings: "Settings") -> int:

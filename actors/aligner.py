@@ -1,7 +1,7 @@
 """The aligner: the worker that tells when words are spoken."""
 
 from asr.actors.worker import Worker
-from asr.pipeline.errors import AlignmentUnavailable
+from asr.pipeline.errors import AlignmentUnavailable, EngineRestarted
 from asr.pipeline.speakers import Align
 from asr.pipeline.types import Segment
 
@@ -12,15 +12,18 @@ class Aligner(Worker[Align, tuple[Segment, ...]]):
     async def align(self, question: Align) -> tuple[Segment, ...]:
         """The segments, each with its words and when they are spoken.
 
-        Leaving early is how a caller says never mind. Raises AlignmentUnavailable, EngineRestarted
-        or NotEnoughMemory.
+        Leaving early is how a caller says never mind. Raises AlignmentUnavailable or
+        NotEnoughMemory.
         """
         # A step has a segment at least, or is on the way to one.
         steps_max = 2 * len(question.segments) + 16
         aligned: list[Segment] = []
-        async with self.ask(question, answers_max=steps_max) as steps:
-            async for segments in steps:
-                aligned += segments
+        try:
+            async with self.ask(question, answers_max=steps_max) as steps:
+                async for segments in steps:
+                    aligned += segments
+        except EngineRestarted:
+            raise AlignmentUnavailable(f"the aligner {self.trouble}") from None
         if len(aligned) != len(question.segments):
             raise AlignmentUnavailable("the aligner lost segments")
         return tuple(aligned)

@@ -19,6 +19,7 @@ from asr.actors.messages import Decode, Detect, DropIdle, GpuMessage, Load, Repl
 from asr.actors.meter import Meter
 from asr.actors.request import Detection, Request
 from asr.actors.supervisor import Explained
+from asr.actors.thread import Hung
 from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Desk:
             await self._detect()
             if self.waiting:
                 await self._advance()
+        except Hung:
+            raise  # nobody is tried again
         except Exception as error:
             verdict = self.waiting.crashed()
             if verdict.explained:

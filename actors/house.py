@@ -22,7 +22,7 @@ from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.sweeper import Owner, run_sweeper
-from asr.actors.thread import InThread, open_thread
+from asr.actors.thread import Hung, InThread, open_thread
 from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
 from asr.actors.turns import Priority
@@ -104,6 +104,16 @@ class House:
     def broken(self) -> str | None:
         """Which actor is down for good, if one is."""
         return self.health.fault
+
+    @property
+    def hung(self) -> bool:
+        """Whether it is broken because a thread hangs."""
+        return self.health.hung
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Which actors it goes on without."""
+        return self.health.degraded
 
     async def wait_broken(self) -> None:
         """Return when an actor is down for good: then the house can only be left."""
@@ -200,7 +210,7 @@ async def open_house(
     spool: Path,
     fetcher: Fetcher,
     speakers: SpeakerSettings,
-    threads: Callable[[str], AbstractAsyncContextManager[InThread]] = open_thread,
+    threads: Callable[[str], AbstractAsyncContextManager[InThread]] | None = None,
     read: Read | None = None,
     leave_thread: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[House]:
@@ -210,7 +220,7 @@ async def open_house(
     the last that the engine's does; ``spool`` is the folder for uploads and samples. ``read`` is
     ffmpeg's part, unless given. Raises NoFfmpeg.
     """
-    health = Health()
+    health, threads = Health(), threads or partial(open_thread, patience_s=settings.hang_s)
     async with (
         _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
         threads("listener") as listening,
@@ -221,7 +231,8 @@ async def open_house(
         running_max = settings.running_max(machine.device)
         start = partial(keep, nursery=nursery, health=health, metrics=metrics)
         receiver = await nursery.start(run_receiver, spool, _limits(settings))
-        queue: Queue = await nursery.start(_run_queue, settings, running_max)
+        line = partial(run_queue, running_max=running_max, waiting_max=settings.max_queue_size)
+        queue: Queue = await nursery.start(partial(line, client_max=settings.client_max))
         gpu, intake = open_gpu()
         run = partial(run_gpu, intake, engine, gpu_thread, gpu.board, metrics)
         await start("gpu", run, refuse=intake.close)
@@ -253,24 +264,13 @@ async def open_house(
 async def _left_at_the_end(
     thread: AbstractAsyncContextManager[InThread], leave: Callable[[], None]
 ) -> AsyncIterator[InThread]:
-    """A thread, and the last call that it gets."""
+    """A thread, and the last call that it gets, unless it hangs."""
     async with thread as in_thread:
         try:
             yield in_thread
         finally:
-            with trio.CancelScope(shield=True):
+            with trio.CancelScope(shield=True), suppress(Hung):
                 await in_thread(leave)
-
-
-async def _run_queue(
-    settings: HouseSettings, running_max: int, *, task_status: trio.TaskStatus[Queue]
-) -> None:
-    await run_queue(
-        running_max=running_max,
-        waiting_max=settings.max_queue_size,
-        client_max=settings.client_max,
-        task_status=task_status,
-    )
 
 
 async def _run_sweeper(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from asr.actors.supervisor import Hopeless, Restarts, Startable, supervise
+from asr.actors.thread import Hung
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +23,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Health:
-    """Whether an actor is down for good."""
+    """Which actors are down for good: one that is vital breaks the house, others degrade it."""
 
     fault: str | None = None
+    hung: bool = False  # whether a thread hangs of what broke the house
+    degraded: tuple[str, ...] = ()
     broken: trio.Event = field(default_factory=trio.Event)
 
-    def fail(self, fault: str) -> None:
-        self.fault = fault
+    def fail(self, fault: str, *, hung: bool) -> None:
+        """The house cannot go on; the first fault is the one to tell."""
+        self.fault = self.fault or fault
+        self.hung = self.hung or hung
         self.broken.set()
+
+    def degrade(self, name: str) -> None:
+        """The house goes on without this one."""
+        self.degraded = (*self.degraded, name)
 
 
 class Closable(Protocol):
@@ -55,11 +64,12 @@ async def keep(
 ) -> None:
     """Start an actor under supervision; ``refuse`` tells those who wait that it will not come.
 
-    One that is not vital is started again however often it crashes: the house goes on without it.
+    One that is not vital is started again however often it crashes, and if it hangs the house goes
+    on without it.
     """
     restarts = Restarts() if vital else Restarts(most=None)
-    run = partial(supervise, name, run, restarts=restarts, on_restart=metrics.restarted)
-    await nursery.start(partial(_keep, name, run, refuse, health=health))
+    run = partial(supervise, name, run, restarts=restarts, watcher=metrics)
+    await nursery.start(partial(_keep, name, run, refuse, health=health, vital=vital))
 
 
 async def _keep(
@@ -68,14 +78,20 @@ async def _keep(
     refuse: Callable[[], None],
     *,
     health: Health,
+    vital: bool,
     task_status: trio.TaskStatus[None],
 ) -> None:
     """Run what is supervised, and say so when that is hopeless; nobody waits on then."""
     try:
         await run(task_status=task_status)
-    except Hopeless:
-        log.exception("%s is down for good", name)
-        health.fail(f"the {name} actor is down for good")
+    except Hopeless as hopeless:
+        hung = isinstance(hopeless.__cause__, Hung)
+        fault = f"the {name} actor {'hangs' if hung else 'is down for good'}"
+        log.exception(fault)
+        if vital:
+            health.fail(fault, hung=hung)
+        else:
+            health.degrade(name)
     finally:
         refuse()
 

@@ -114,6 +114,12 @@ class Metrics:
         self._restarts = Counter(
             "asr_restarts", "Actors restarted after a crash", ("actor",), registry=registry
         )
+        self._up = Gauge(
+            "asr_actor_up",
+            "1 while an actor is at work, 0 before it is started again, or down for good",
+            ("actor",),
+            registry=registry,
+        )
         self._speed = Histogram(
             "asr_speed_ratio",
             "Seconds of audio done in a second of work",
@@ -164,9 +170,13 @@ class Metrics:
         """A model's weights have been freed."""
         self._evictions.labels(model).inc()
 
-    def restarted(self, actor: str) -> None:
+    def restarted(self, actor: str, /) -> None:
         """An actor crashed and runs again."""
         self._restarts.labels(actor).inc()
+
+    def up(self, actor: str, up: bool, /) -> None:
+        """An actor is at work from here on, or not."""
+        self._up.labels(actor).set(up)
 
     def describe(self, *, version: str, device: str, compute_type: str) -> None:
         """What is running, as labels."""

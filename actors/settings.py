@@ -28,6 +28,11 @@ class HouseSettings:
     eviction_interval_s: float = setting(
         "MODEL_EVICTION_INTERVAL_SECONDS", 60.0, "how often to look for idle models; at least 30"
     )
+    # A call is a load of some gigabytes, or a step: eight windows of large-v3 take five minutes to
+    # join a batch on two slow cores.
+    hang_s: float = setting(
+        "ASR_HANG_S", 900.0, "a thread whose call takes longer is given up: exit code 71"
+    )
     drain_s: float = setting("ASR_DRAIN_S", 30.0, "accepted requests may finish at shutdown")
 
     def running_max(self, device: str) -> int:

@@ -6,9 +6,12 @@ at it, to say whose fault it was, passes it on.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import trio
+
+from asr.actors.thread import Hung
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class Restarts:
 
 
 class Hopeless(Exception):
-    """A task that came up has crashed too often in too short a time."""
+    """A task that came up has crashed too often in too short a time, or hangs."""
 
 
 class Explained(Exception):
@@ -51,16 +54,37 @@ class FirstStart:
     """Passes on the first started(); after a restart nobody waits for it any more."""
 
     waiting: trio.TaskStatus[None]
+    on_up: Callable[[], None]
     seen: bool = False
 
     def started(self, value: None = None) -> None:
+        self.on_up()
         if not self.seen:
             self.seen = True
             self.waiting.started(value)
 
 
-def _ignore(_name: str) -> None:
-    """Nobody counts."""
+class Watcher(Protocol):
+    """Wants to know of a task's life."""
+
+    def up(self, name: str, up: bool, /) -> None:
+        """It is at work from here on, or not."""
+        ...
+
+    def restarted(self, name: str, /) -> None:
+        """It crashed, and is run again."""
+        ...
+
+
+class Nobody:
+    """Does not want to know."""
+
+    def up(self, name: str, up: bool, /) -> None: ...
+
+    def restarted(self, name: str, /) -> None: ...
+
+
+NOBODY = Nobody()
 
 
 async def supervise(
@@ -68,14 +92,15 @@ async def supervise(
     start: Startable,
     *,
     restarts: Restarts = Restarts(),
-    on_restart: Callable[[str], None] = _ignore,
+    watcher: Watcher = NOBODY,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a task, and again each time it crashes; raise Hopeless when crashes come too fast.
 
-    What makes the first start fail is raised as it is: a human's mistake, not an accident.
+    What makes the first start fail is raised as it is: a human's mistake, not an accident. Where a
+    thread hangs nothing is tried again: it holds what the task owned.
     """
-    first = FirstStart(task_status)
+    first = FirstStart(task_status, partial(watcher.up, name, True))
     crashes: list[float] = []
     while True:
         try:
@@ -84,6 +109,9 @@ async def supervise(
         except Exception as error:  # a cancellation is a BaseException and passes
             if not first.seen:
                 raise
+            watcher.up(name, False)
+            if isinstance(error, Hung):
+                raise Hopeless(name) from error
             now_s = trio.current_time()
             crashes = [at_s for at_s in crashes if now_s - at_s <= restarts.within_s] + [now_s]
             if isinstance(error, Explained):
@@ -95,5 +123,5 @@ async def supervise(
             else:
                 count = len(crashes)
                 log.exception("%s crashed; %d of %d crashes count", name, count, restarts.most)
-        on_restart(name)
+        watcher.restarted(name)
         await trio.sleep(restarts.pause_s)

@@ -3,15 +3,34 @@
 A ``trio.CapacityLimiter(1)`` is not enough: it keeps calls apart, but lends any thread.
 """
 
-from collections.abc import AsyncIterator, Callable
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar, TypeVarTuple
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 import trio
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from concurrent.futures import Future
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+
+# Patience is counted in so many looks: a process that was stopped for an hour and goes on has lost
+# one of them, and is not taken for one that hangs.
+LOOKS = 10
+
+
+class Hung(Exception):
+    """A call has outlasted its thread's patience: nothing can be done in that thread any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the {name} thread hangs")
 
 
 class InThread(Protocol):
@@ -21,38 +40,64 @@ class InThread(Protocol):
 
 
 class PinnedThread:
-    """Every call runs on one and the same thread, in the order in which they were made."""
+    """Every call runs on one and the same thread, in the order in which they were made.
 
-    def __init__(self, name: str) -> None:
+    One that takes longer than ``patience_s`` is given up, and the thread with it.
+    """
+
+    def __init__(self, name: str, *, patience_s: float) -> None:
+        self._name = name
+        self._patience_s = patience_s
+        self._hung = False
         # Its one worker lives until shutdown, whatever the calls raise.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._turn = trio.Lock()  # fair, and a caller who leaves while it waits is never run
 
     async def __call__(self, fn: Callable[[*Ts], T], /, *args: *Ts) -> T:
-        """What ``fn`` returns or raises.
+        """What ``fn`` returns or raises; it sees the caller's context variables. Raises Hung.
 
         A call that has begun is waited for, even under cancellation: a thread cannot be stopped,
         and to abandon it would hand what it owns to the next call while it is still at work.
         """
         async with self._turn:
-            token, done = trio.lowlevel.current_trio_token(), trio.Event()
-            future = self._worker.submit(fn, *args)
-            future.add_done_callback(lambda _: token.run_sync_soon(done.set))
+            if self._hung:
+                raise Hung(self._name)
+            future = self._worker.submit(partial(copy_context().run, fn, *args))
             with trio.CancelScope(shield=True):
-                await done.wait()
+                self._hung = not await self._returns(future)
+            if self._hung:
+                raise Hung(self._name)
             return future.result()
 
+    async def _returns(self, future: Future[T]) -> bool:
+        """Whether a call returns in time."""
+        token, returned = trio.lowlevel.current_trio_token(), trio.Event()
+
+        def tell(_: object) -> None:
+            with suppress(trio.RunFinishedError):  # it was given up, and returned all the same
+                token.run_sync_soon(returned.set)
+
+        future.add_done_callback(tell)
+        for _ in range(LOOKS):
+            with trio.move_on_after(self._patience_s / LOOKS):
+                await returned.wait()
+                return True
+        return False
+
     async def aclose(self) -> None:
-        """Wait for the running call, then end the thread; later calls raise RuntimeError."""
+        """Wait for the running call, then end the thread; later calls raise RuntimeError.
+
+        A thread that hangs is left behind.
+        """
         with trio.CancelScope(shield=True):
             async with self._turn:
-                await trio.to_thread.run_sync(self._worker.shutdown)
+                await trio.to_thread.run_sync(partial(self._worker.shutdown, wait=not self._hung))
 
 
 @asynccontextmanager
-async def open_thread(name: str) -> AsyncIterator[InThread]:
+async def open_thread(name: str, *, patience_s: float) -> AsyncIterator[InThread]:
     """A thread for as long as the context lasts; leaving waits for the running call."""
-    thread = PinnedThread(name)
+    thread = PinnedThread(name, patience_s=patience_s)
     try:
         yield thread
     finally:

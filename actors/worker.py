@@ -117,6 +117,12 @@ class Worker(Generic[Q, A]):
 
     _post: trio.MemorySendChannel[WorkerMessage[Q, A]]
 
+    @property
+    def trouble(self) -> str:
+        """Why it answers EngineRestarted, in words that follow its name."""
+        gone = self._post.statistics().open_receive_channels == 0
+        return "is out of order" if gone else "crashed over this request"
+
     @asynccontextmanager
     async def ask(self, question: Q, *, answers_max: int) -> AsyncIterator[Answers[A]]:
         """Have a question worked on; leaving the context ends that.

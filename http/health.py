@@ -30,10 +30,11 @@ def add_health_routes(app: QuartTrio, house: House, *, version: str) -> None:
 
     @app.get("/health")
     async def health() -> Response:
-        healthy = house.broken() is None
-        status = {"status": "healthy" if healthy else "unhealthy"}
-        response = jsonify(status | device(house) | models(house))
-        response.status_code = 200 if healthy else 503
+        reason = house.broken()
+        status = {"status": "healthy" if reason is None else "unhealthy", "reason": reason}
+        missing = {"degraded": list(house.degraded)}  # what the house goes on without
+        response = jsonify(status | device(house) | models(house) | missing)
+        response.status_code = 200 if reason is None else 503
         return response
 
     @app.get("/queue-metrics")

@@ -8,7 +8,7 @@ from asr import __version__
 
 EXITS = """\
 exit codes: 0 done, 1 a file failed, 2 wrong arguments or settings, 69 model or port unavailable,
-70 internal error, 128+n ended by signal n"""
+70 internal error, 71 a thread that hangs, 128+n ended by signal n"""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -6,8 +6,11 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
+from asr.actors.thread import Hung
 from asr.pipeline.errors import InvalidRequest, ModelUnavailable
 
 log = logging.getLogger(__name__)
@@ -17,6 +20,9 @@ FAILED = 1  # a file could not be transcribed; the others were
 USAGE = 2  # arguments or settings that cannot be used, as argparse has it
 UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: the model or the port cannot be had
 INTERNAL = 70  # sysexits.h EX_SOFTWARE: a bug of ours, or a shutdown that hung
+HUNG = 71  # sysexits.h EX_OSERR, the nearest: a thread hangs that the house cannot be without
+
+LEAVE_S = 2.0  # what a thread may still need when everything is closed and only the exit is left
 
 CANNOT_LISTEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 
@@ -45,11 +51,34 @@ def exit_code(error: BaseException) -> int:
             case ModelUnavailable(message=message):
                 complain(message)
                 return UNAVAILABLE
+            case Hung():
+                complain(str(cause))
+                return HUNG
             case OSError(strerror=reason) if _is_about_the_port(cause):
                 complain(f"cannot listen on the address in HOST and PORT: {reason}")
                 return UNAVAILABLE
     log.critical("the process ends because of an error of its own", exc_info=error)
     return INTERNAL
+
+
+def leave(code: int) -> int:
+    """The code to exit with; if a thread hangs, the process ends here and now.
+
+    Python waits at its exit for every thread that is not a daemon, and so for ever for that one.
+    Call this when everything is closed: nothing more is cleaned up.
+    """
+    until_s = time.monotonic() + LEAVE_S
+    for thread in threading.enumerate():
+        if thread is threading.current_thread() or thread.daemon:
+            continue
+        thread.join(max(0.0, until_s - time.monotonic()))
+        if thread.is_alive():
+            log.warning("the thread %s is left behind", thread.name)
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return code
 
 
 def _is_about_the_port(error: OSError) -> bool:

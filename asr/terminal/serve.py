@@ -9,8 +9,9 @@ from typing import Protocol
 import trio
 
 from asr.actors.house import House
-from asr.terminal.exits import DONE, INTERNAL
-from asr.terminal.signals import watch_signals
+from asr.pipeline.errors import EngineRestarted
+from asr.terminal.exits import DONE, HUNG, INTERNAL
+from asr.terminal.signals import end_after, watch_signals
 
 
 class Front(Protocol):
@@ -31,19 +32,26 @@ async def serve_house(
             partial(watch_signals, lambda _number: stop.set(), patience_s=patience_s)
         )
         async with house as opened:
-            nursery.start_soon(_stop_when_broken, opened, stop)
+            nursery.start_soon(partial(_stop_when_broken, opened, stop, patience_s=patience_s))
             await _unless(stop, partial(_preload, opened))
             if not stop.is_set():
                 await _open_front(opened, front, stop)
-            code = DONE if opened.broken() is None else INTERNAL
+            code = _code(opened)
         nursery.cancel_scope.cancel()
     return code
 
 
-async def _stop_when_broken(house: House, stop: trio.Event) -> None:
-    """What is left can still answer why: so the end is a drain here, too."""
+async def _stop_when_broken(house: House, stop: trio.Event, *, patience_s: float) -> None:
+    """What is left can still answer why: so the end is a drain here, too, and within a time."""
     await house.wait_broken()
+    end_after(patience_s, _code(house))
     stop.set()
+
+
+def _code(house: House) -> int:
+    if house.broken() is None:
+        return DONE
+    return HUNG if house.hung else INTERNAL
 
 
 async def _open_front(house: House, front: Front, stop: trio.Event) -> None:
@@ -55,8 +63,13 @@ async def _open_front(house: House, front: Front, stop: trio.Event) -> None:
 
 async def _preload(house: House) -> None:
     """Nothing is accepted before the model is there, and no model means no service."""
-    if house.models.preload is not None:
+    if house.models.preload is None:
+        return
+    try:
         await house.preload(house.models.preload)
+    except EngineRestarted:
+        if house.broken() is None:  # else that is why, and it is told as such
+            raise
 
 
 async def _unless(stop: trio.Event, work: Callable[[], Awaitable[None]]) -> None:

@@ -25,7 +25,7 @@ async def watch_signals(
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         number = await anext(signals)
-        _end_after(patience_s)
+        end_after(patience_s)
         first(number)
         # The receiver stays open: without it the second signal would mean what it means by
         # default, which for SIGINT is a traceback.
@@ -48,8 +48,8 @@ async def interruptible(work: Callable[[], Awaitable[int]], *, patience_s: float
     return end_by_signal(seen[0]) if seen else code
 
 
-def _end_after(seconds: float) -> None:
+def end_after(seconds: float, code: int = INTERNAL) -> None:
     """End the process after some seconds, unless it has ended by itself."""
-    timer = threading.Timer(seconds, os._exit, (INTERNAL,))
+    timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True
     timer.start()

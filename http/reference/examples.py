@@ -202,7 +202,14 @@ ABOUT = {
     "compute_type": "float16",
 }
 
-HEALTHY = {"status": "healthy", **_WHERE, "loaded_models": ["large-v3"]}
+HEALTHY = {
+    "status": "healthy",
+    "reason": None,
+    **_WHERE,
+    "loaded_models": ["large-v3"],
+    "degraded": [],
+}
+UNHEALTHY = HEALTHY | {"status": "unhealthy", "reason": "the gpu actor hangs"}
 
 QUEUE = {
     **_WHERE,

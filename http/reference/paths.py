@@ -216,9 +216,7 @@ def models() -> dict[str, Any]:
 def state() -> dict[str, Any]:
     """How the server is."""
     health = objects(ref("Health"), {"healthy": example(examples.HEALTHY)})
-    unwell = objects(
-        ref("Health"), {"unhealthy": example(examples.HEALTHY | {"status": "unhealthy"})}
-    )
+    unwell = objects(ref("Health"), {"unhealthy": example(examples.UNHEALTHY)})
     return {
         "/": {
             "get": operation(

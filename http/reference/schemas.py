@@ -262,9 +262,11 @@ def _state() -> dict[str, Schema]:
         "Health": record(
             "Whether the engine lives.",
             status=string(enum=["healthy", "unhealthy"]),
+            reason={"type": ["string", "null"], "description": "Why it does not"},
             **where,
             **simple,
             **loaded,
+            degraded=listing(string(), "What it goes on without: diarizer, aligner"),
         ),
         "QueueMetrics": record(
             "The queue, in the words of the WhisperX services.",

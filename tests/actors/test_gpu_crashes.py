@@ -232,7 +232,7 @@ async def test_a_crashed_engine_and_its_weights_are_gone_before_the_next_one_is_
             await run_gpu(intake, make, thread, gpu.board, Metrics())
         await run_gpu(intake, make, thread, gpu.board, Metrics())
 
-    async with open_thread("gpu") as thread, trio.open_nursery() as nursery:
+    async with open_thread("gpu", patience_s=60) as thread, trio.open_nursery() as nursery:
         nursery.start_soon(run)
         with pytest.raises(EngineRestarted):
             await gpu.load(BASE)

@@ -6,11 +6,25 @@ import trio
 from trio.testing import MockClock
 
 from asr.actors.supervisor import Explained, Hopeless, Restarts, supervise
+from asr.actors.thread import Hung
 from tests.fakes import pass_time
 
 
 class Broken(Exception):
     """What the tasks of these tests die of."""
+
+
+class Life:
+    """Puts down what it is told of a task."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def up(self, name: str, up: bool, /) -> None:
+        self.told.append(f"{name} {'up' if up else 'down'}")
+
+    def restarted(self, name: str, /) -> None:
+        self.told.append(f"{name} again")
 
 
 class Task:
@@ -36,13 +50,13 @@ async def test_a_crashed_task_is_run_again_after_a_pause_and_counted(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = Task(5, 10, 1)
-    restarted: list[str] = []
+    life = Life()
     began = trio.current_time()
     restarts = Restarts(most=3, within_s=300, pause_s=2)
-    await supervise("gpu", task, restarts=restarts, on_restart=restarted.append)
+    await supervise("gpu", task, restarts=restarts, watcher=life)
     # crashes at 5 and 17, each followed by 2 s of pause
     assert [at - began for at in task.starts] == [0, 7, 19]
-    assert restarted == ["gpu", "gpu"]
+    assert life.told == ["gpu up", *["gpu down", "gpu again", "gpu up"] * 2]
     assert [record.getMessage() for record in caplog.records] == [
         "gpu crashed; 1 of 3 crashes count",
         "gpu crashed; 2 of 3 crashes count",
@@ -55,6 +69,18 @@ async def test_crashes_that_come_too_fast_are_hopeless(autojump_clock: MockClock
         await supervise("gpu", task, restarts=Restarts(most=2, within_s=30, pause_s=1))
     assert type(hopeless.value.__cause__) is Broken
     assert len(task.starts) == 3
+
+
+@pytest.mark.parametrize("most", [None, 3])
+async def test_one_that_hangs_is_hopeless_at_once(
+    autojump_clock: MockClock, most: int | None
+) -> None:
+    task, life = Task(1, 1), Life()
+    task.errors = [Hung("gpu")]
+    with pytest.raises(Hopeless) as hopeless:
+        await supervise("gpu", task, restarts=Restarts(most=most), watcher=life)
+    assert type(hopeless.value.__cause__) is Hung
+    assert (len(task.starts), life.told) == (1, ["gpu up", "gpu down"])
 
 
 async def test_rare_crashes_never_exhaust_it(autojump_clock: MockClock) -> None:

@@ -257,7 +257,7 @@ async def test_a_crashed_tool_is_gone_before_the_next_one_is_made() -> None:
             await run_worker(intake, make, thread)
         await run_worker(intake, make, thread)
 
-    async with open_thread("worker") as thread, trio.open_nursery() as nursery:
+    async with open_thread("worker", patience_s=60) as thread, trio.open_nursery() as nursery:
         nursery.start_soon(run)
         async with worker.ask(Job("a", 1), answers_max=1) as answers:
             with pytest.raises(EngineRestarted):

@@ -156,6 +156,7 @@ class FakeHouse(Gate):
     device: str = "cpu"
     compute_type: str = "float32"
     diarizes: bool = True
+    degraded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -54,13 +54,16 @@ async def test_health_is_the_gpu_actors(
     status: str,
 ) -> None:
     house.why_broken = why
+    house.degraded = ("diarizer",)
     answer = await client.get("/health")
     assert answer.status_code == status_code
     assert await answer.get_json() == {
         "status": status,
+        "reason": why,
         "device": "cpu",
         "serve_mode": "simple",
         "loaded_models": ["base"],
+        "degraded": ["diarizer"],
     }
     assert (await client.head("/health")).status_code == status_code
 

@@ -40,6 +40,7 @@ class FakeHouse:
     gates: dict[str, trio.Event] = field(default_factory=dict)
     preloading: trio.Event | None = None
     fault: str | None = None
+    hung: bool = False
     broke: trio.Event = field(default_factory=trio.Event)
     models: FakeModels = FakeModels()
     device: str = "cpu"
@@ -61,8 +62,9 @@ class FakeHouse:
     async def wait_broken(self) -> None:
         await self.broke.wait()
 
-    def break_down(self) -> None:
+    def break_down(self, *, hung: bool = False) -> None:
         self.fault = "the gpu actor is down for good"
+        self.hung = hung
         self.broke.set()
 
     async def preload(self, name: str) -> None:

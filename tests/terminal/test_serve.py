@@ -8,7 +8,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.house import House
-from asr.pipeline.errors import ModelUnavailable
+from asr.pipeline.errors import EngineRestarted, ModelUnavailable
 from asr.terminal.serve import ready, serve_house
 from tests.terminal.fakes import FakeHouse, FakeModels
 
@@ -48,7 +48,10 @@ async def test_it_serves_once_the_model_is_there_and_closes_in_reverse(
     assert house.events == ["open", "preload base", "front opens", "front drained", "closed"]
 
 
-async def test_a_house_that_falls_down_drains_and_says_so_in_its_exit_code() -> None:
+@pytest.mark.parametrize(("hung", "code"), [(False, 70), (True, 71)])
+async def test_a_house_that_falls_down_drains_and_says_so_in_its_exit_code(
+    hung: bool, code: int
+) -> None:
     house = FakeHouse()
     codes: list[int] = []
 
@@ -59,8 +62,20 @@ async def test_a_house_that_falls_down_drains_and_says_so_in_its_exit_code() -> 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
         await wait_all_tasks_blocked()
-        house.break_down()
-    assert (codes, house.events[-2:]) == ([70], ["front drained", "closed"])
+        house.break_down(hung=hung)
+    assert (codes, house.events[-2:]) == ([code], ["front drained", "closed"])
+
+
+async def test_a_house_that_falls_down_while_the_model_loads_has_that_exit_code() -> None:
+    class Hanging(FakeHouse):
+        async def preload(self, name: str) -> None:
+            self.break_down(hung=True)
+            raise EngineRestarted
+
+    house = Hanging()
+    desk = partial(front, events=house.events)
+    assert await serve_house(house.opened(), desk, patience_s=LONG_S) == 71
+    assert house.events[-1] == "closed"
 
 
 async def test_a_signal_while_the_model_loads_ends_it_without_opening() -> None:
