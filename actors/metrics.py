@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from trio.lowlevel import current_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +160,12 @@ class Metrics:
         self._batch_rows.observe(rows)
 
     def engine_busy(self, seconds: float) -> None:
+        self._connections = Gauge("asr_connections", "Open connections", registry=registry)
+        self._tasks = Gauge("asr_tasks", "Tasks of the event loop", registry=registry)
+        self._downloads = Gauge(
+            "asr_downloads", "Models being fetched", ("kind",), registry=registry
+        )
+
         """The engine was at work for so long."""
         self._busy_s.inc(seconds)
 
@@ -206,3 +213,8 @@ class Metrics:
         """All of it as text, in the flavour that the scraper accepts, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """Read at each scrape how many clients are connected, and how many tasks there are."""
+        self._connections.set_function(count)
+        self._tasks.set_function(lambda: current_statistics().tasks_living)
+

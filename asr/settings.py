@@ -39,6 +39,7 @@ class Range:
 RANGES: Mapping[str, Range] = MappingProxyType(
     {
         "ASR_AUDIO_MAX_S": Range(least=1),
+        "ASR_CONNECTIONS_MAX": Range(least=1),
         "ASR_HANG_S": Range(least=1),
         "ASR_MEMORY_MAX_MB": Range(least=1),
         "ASR_MODELS_MAX_MB": Range(least=1),

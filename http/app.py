@@ -11,6 +11,7 @@ from quart_trio import QuartTrio
 
 from asr.http.asr import add_asr_routes
 from asr.http.body import BoundedRequest, LingeringConnection
+from asr.http.connections import crowded
 from asr.http.cors import add_cors
 from asr.http.detect import add_detect_routes
 from asr.http.door import Door
@@ -87,6 +88,8 @@ def add_doorkeeper(app: QuartTrio, door: Door) -> None:
     async def doorkeeper() -> None:
         if request.url_rule is not None:
             request.scope.get("state", {})["endpoint"] = request.url_rule.rule
+        if request.scope.get("state", {}).get("crowded") and request.path not in ALWAYS_OPEN:
+            raise crowded()
         if door.closed and request.path not in ALWAYS_OPEN:
             raise ShuttingDown
 

@@ -7,17 +7,21 @@ pinned, and tests/http/test_guards.py holds these overrides against what is inst
 
 from __future__ import annotations
 
+import json
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import hypercorn.protocol
 import hypercorn.trio.run
 import trio
 from hypercorn.config import Config
-from hypercorn.events import RawData
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.typing import ConnectionState
 
+from asr.http.connections import RETRY_S, SENTENCE, Connections
 from asr.http.patience import Patience
 
 if TYPE_CHECKING:
@@ -27,10 +31,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WRITE_BYTES = 65_536  # what must be taken by the client within one write timeout
+READ_BYTES = 65_536
+AHEAD_BYTES = 65_536  # read of a connection while what came before is still being handled
+
+# From when a client is seen to have gone until its request is ended, if what it had sent has not
+# been handled by then.
+GONE_S = 0.02
+
+# What is said to whom is not even heard: no path, so both dialects in one.
+FULL_BODY = json.dumps({"detail": SENTENCE, "error": {"message": SENTENCE, "code": "busy"}})
+FULL = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+    f"Retry-After: {RETRY_S:.0f}\r\nConnection: close\r\n"
+    f"Content-Length: {len(FULL_BODY)}\r\n\r\n{FULL_BODY}"
+).encode()
 
 
 class GuardedConfig(Config):
-    """Hypercorn's configuration as we run it, and how long one write may wait for its client.
+    """Hypercorn's configuration as we run it, how long one write may wait, and who is connected.
 
     The read timeout stays off: it would also cut off who rightly waits for an answer.
     """
@@ -43,6 +61,7 @@ class GuardedConfig(Config):
     def __init__(self) -> None:
         super().__init__()
         self.patience = Patience()
+        self.connections = Connections()
 
 
 class GuardedConnection(TCPServer):
@@ -54,16 +73,37 @@ class GuardedConnection(TCPServer):
         super().__init__(*args)
         # Hypercorn's own nursery must not be cancelled from inside: this scope is around it.
         self._scope = trio.CancelScope()
+        self._ahead = bytearray()
 
     async def run(self) -> None:
-        with self._scope:
-            try:
-                await super().run()
-            except* Exception as group:
-                log.warning("a connection failed: %r", first_leaf(group))
+        welcome = self.config.connections.enter(self)
+        self.state = ConnectionState({**self.state, "crowded": welcome == "refused"})
+        try:
+            with self._scope:
+                await (self._turn_away() if welcome == "closed" else self._serve())
+        finally:
+            self.config.connections.leave(self)
+
+    def make_room(self) -> None:
+        """End this connection, which waits for a request: somebody else wants its place."""
+        self._scope.cancel()
+
+    async def _serve(self) -> None:
+        try:
+            await super().run()
+        except* Exception as group:
+            log.warning("a connection failed: %r", first_leaf(group))
+
+    async def _turn_away(self) -> None:
+        """Say that the server is full; whoever called closes the socket."""
+        with trio.move_on_after(GONE_S), suppress(trio.BrokenResourceError):
+            await self.stream.send_all(FULL)
 
     async def protocol_send(self, event: Event) -> None:
         """Write with a bound on how long the client may take for each piece."""
+        if isinstance(event, Updated):
+            connections = self.config.connections
+            (connections.is_idle if event.idle else connections.is_busy)(self)
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return
@@ -84,8 +124,40 @@ class GuardedConnection(TCPServer):
         await self._leave()
 
     async def _read_data(self) -> None:
-        await super()._read_data()  # returns when the client has gone
+        """Hand on what the client sends until it has gone, which is noticed at any time.
+
+        While something is handled, a body that waits for the disk or a request that waits for the
+        answer to the one before it, hypercorn does not read, and would see nobody leave.
+        """
+        while data := await self._next():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_ahead)
+                await self.protocol.handle(RawData(data))
+                nursery.cancel_scope.cancel()
+        await self.protocol.handle(RawData(b""))
+        await self.protocol.handle(Closed())
         self._scope.cancel()
+
+    async def _next(self) -> bytes:
+        """The next bytes, or none when the client has gone."""
+        data, self._ahead = bytes(self._ahead), bytearray()
+        return data or await self._receive(READ_BYTES)
+
+    async def _read_ahead(self) -> None:
+        """Read on, within a bound; when the client turns out to be gone, end its requests."""
+        while (room := AHEAD_BYTES - len(self._ahead)) > 0:
+            data = await self._receive(room)
+            if not data:
+                await trio.sleep(GONE_S)
+                self._scope.cancel()
+                return
+            self._ahead += data
+
+    async def _receive(self, most: int) -> bytes:
+        try:
+            return bytes(await self.stream.receive_some(most))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
 
     async def _close(self) -> None:
         with trio.CancelScope(shield=True):
@@ -100,6 +172,11 @@ class GuardedConnection(TCPServer):
 
 class PlainHttp1(H11Protocol):
     """HTTP/1.1 and nothing else: a client cannot talk its way into HTTP/2 on a plain socket."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        if self.connection_state.get("crowded"):  # the first answer is the last
+            self.keep_alive_requests = self.config.keep_alive_max_requests
 
     async def _check_protocol(self, event: h11.Request) -> None:
         pass

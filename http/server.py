@@ -12,6 +12,7 @@ import hypercorn.trio
 import trio
 
 from asr.http.app import create_app
+from asr.http.connections import Connections
 from asr.http.door import Door
 from asr.http.edge import Edge
 from asr.http.guards import GuardedConfig, install_guards
@@ -50,9 +51,11 @@ async def serve(
     listeners = await open_listeners(settings)
     if not settings.keys():
         warn_if_open(listeners)
+    config = hypercorn_config(settings, listeners, patience=door.patience)
+    house.metrics.watch_connections(config.connections.count)
     await hypercorn.trio.serve(
         cast("ASGIFramework", edge),
-        hypercorn_config(settings, listeners, patience=door.patience),
+        config,
         shutdown_trigger=partial(drain, door, stop=stop, drain_s=drain_s),
         task_status=task_status,
         mode="asgi",
@@ -99,6 +102,7 @@ def hypercorn_config(
     config.bind = [f"fd://{listener.socket.detach()}" for listener in listeners]
     config.backlog = BACKLOG
     config.patience = patience
+    config.connections = Connections(settings.connections_max)
     config.write_timeout_s = settings.write_timeout_s
     config.keep_alive_timeout = settings.keep_alive_s
     config.graceful_timeout = CUT_S

@@ -47,6 +47,11 @@ class HttpSettings:
         False,
         "srt and vtt in two lines of 42 characters and 7 s a cue at most, unless asked otherwise",
     )
+    connections_max: int = setting(
+        "ASR_CONNECTIONS_MAX",
+        1000,
+        "open connections; past that idle ones are closed, then 503; fewer if descriptors are few",
+    )
     body_chunk_timeout_s: float = setting(
         "ASR_BODY_CHUNK_TIMEOUT_S", 30.0, "408 when an upload pauses for longer"
     )
