@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import logging
+import resource
 import shutil
 import subprocess
-from contextlib import asynccontextmanager
+import sys
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
 
 from asr.pipeline.audio import (
+    SAMPLE_BYTES,
+    SAMPLE_RATE,
     Audio,
     Track,
     Wanted,
@@ -41,6 +45,12 @@ LOOK_EVERY_S = 1.0
 # ffmpeg itself opens no file of more streams than this, and prints no line of ours that is longer.
 STREAMS_MAX = 1000
 LINE_BYTES_MAX = 1000
+
+# What a child may take, as files can be made to cost. Ten hours of film take 0.7 GB of addresses, a
+# tenth of it in memory, two minutes of one core and a dozen descriptors.
+MEMORY_BYTES_MAX = 2 << 30
+CPU_S_MAX = 3600
+DESCRIPTORS_MAX = 64
 
 WHOLE = Wanted()
 
@@ -83,17 +93,22 @@ async def decode(
     Raises UnreadableAudio, InvalidRequest for a track that is not there, TooLarge past
     ``seconds_max`` unless only the first seconds are wanted, and StorageFull.
     """
-    growth = _Growth(target, stall_s)
-    stream = await _look(source, wanted, growth, ffmpeg=ffmpeg, check=check)
     # One second more than is allowed, so that too long can be told from just long enough.
     first_s = wanted.first_s
     longest_s = seconds_max + 1 if first_s is None else min(first_s, seconds_max)
+    growth = _Growth(target, _bytes(longest_s), stall_s)
+    stream = await _look(source, wanted, growth, ffmpeg=ffmpeg, check=check)
     argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=longest_s, raw=wanted.raw, stream=stream)
     words = Words()
     status = await _run(argv, growth, check, words)
     if status != 0:
         raise _refusal(source, status, words)
     return _checked(open_samples(target), seconds_max)
+
+
+def _bytes(seconds: float) -> int:
+    """What so many seconds take on the disk, and a little."""
+    return round((seconds + 1) * SAMPLE_RATE) * SAMPLE_BYTES
 
 
 async def _look(
@@ -120,6 +135,7 @@ async def _run(
 ) -> int:
     """The exit status of a child that was heard to its end."""
     async with _child(argv) as process:
+        _bound(process.pid, growth.bytes_max)
         await _watch(process, growth, check, listener)
         return await process.wait()
 
@@ -144,11 +160,33 @@ async def _child(argv: list[str]) -> AsyncIterator[trio.Process]:
                 await process.stderr.aclose()
 
 
+def _bound(child: int, written_max: int) -> None:
+    """Have the kernel end a child that takes too much; other systems than Linux cannot be told.
+
+    What ffmpeg may write is counted in its command. Here that is for one that has been turned.
+    """
+    if sys.platform != "linux":
+        return
+    bounds = {
+        resource.RLIMIT_AS: MEMORY_BYTES_MAX,
+        resource.RLIMIT_CPU: CPU_S_MAX,
+        resource.RLIMIT_FSIZE: written_max,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: DESCRIPTORS_MAX,
+    }
+    with suppress(ProcessLookupError):  # it has ended already
+        for kind, most in bounds.items():
+            _, hard = resource.prlimit(child, kind)
+            ceiling = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(child, kind, (ceiling, ceiling))
+
+
 @dataclass(slots=True)
 class _Growth:
-    """Whether the output still grows."""
+    """Whether the output still grows, and how large it may become."""
 
     target: Path
+    bytes_max: int
     stall_s: float
     size: int = -1
     grew_at: float = field(default_factory=trio.current_time)
@@ -233,6 +271,8 @@ def _refusal(source: Path, status: int, words: Words) -> Exception:
         return StorageFull()
     if source.stat().st_size == 0:
         return UnreadableAudio("the file is empty")
+    if status < 0 or "Cannot allocate memory" in said:
+        return UnreadableAudio("it takes more memory or time to read than a file may take")
     return UnreadableAudio("the file is damaged or of no known audio format")
 
 

@@ -26,7 +26,15 @@ DEMUXERS = (
 )
 
 # A line of what ffmpeg prints of its input; versions differ in how far it stands to the right.
-STREAM = re.compile(r" {2,8}Stream #0:(?P<stream>\d+)(?:\D.*?)?: Audio: (?P<codec>\w+)")
+STREAM = re.compile(
+    r" {2,8}Stream #0:(?P<stream>\d{1,6})(?:\D.*?)?: Audio: (?P<codec>\w+)", re.ASCII
+)
+
+# The largest piece of memory that ffmpeg asks for at once. An index of ten hours has a tenth of it.
+ALLOC_BYTES_MAX = 512 << 20
+
+# Pictures are not decoded but for a look at what they are: those of an 8K film are smaller.
+PIXELS_MAX = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +130,29 @@ def ffmpeg_argv(
     """The command that decodes ``source`` into ``target``, at most ``seconds_max`` of it.
 
     ``raw`` says that the source is 16 kHz mono s16le already, without a container. One ``stream``
-    is taken, named as ffmpeg names streams, and mixed down to mono.
+    is taken, named as ffmpeg names streams, and mixed down to mono. Samples are counted, as
+    ``-t`` goes by the file's own timestamps: those may stand still for ever, or leap.
     """
+    bounded = f"aresample={SAMPLE_RATE},atrim=end_sample={round(seconds_max * SAMPLE_RATE)}"
     return [
         *_ffmpeg(ffmpeg, says="error"),
+        *("-filter_threads", "1"),
         *_opened(source, raw=raw),
-        *("-map", f"0:{stream}", "-vn", "-sn", "-dn", "-t", str(seconds_max)),
+        *("-map", f"0:{stream}", "-vn", "-sn", "-dn", "-af", bounded),
         *("-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "s16le", f"file:{target}"),
     ]
 
 
 def _ffmpeg(ffmpeg: str, *, says: str) -> tuple[str, ...]:
-    return (ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", says, "-y")
+    quiet = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", says)
+    return (ffmpeg, *quiet, "-max_alloc", str(ALLOC_BYTES_MAX), "-y")
 
 
 def _opened(source: Path, *, raw: bool = False) -> tuple[str, ...]:
-    """Only plain files of known containers are opened, or samples without one."""
+    """Only plain files of known containers are opened, or samples without one.
+
+    One thread decodes: for sound more are no faster, and others have requests, too.
+    """
     form = ("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
-    allowed = form if raw else ("-format_whitelist", DEMUXERS)
-    return ("-protocol_whitelist", "file", *allowed, "-i", f"file:{source}")
+    allowed = form if raw else ("-format_whitelist", DEMUXERS, "-max_pixels", str(PIXELS_MAX))
+    return ("-threads", "1", "-protocol_whitelist", "file", *allowed, "-i", f"file:{source}")

@@ -1,6 +1,7 @@
 """With the real ffmpeg, so on the real clock; the children that hang are small shell scripts."""
 
 import os
+import sys
 import wave
 from collections.abc import Iterator
 from contextlib import suppress
@@ -128,6 +129,50 @@ async def test_the_longest_audio_allowed_passes_and_more_is_too_large(
     with pytest.raises(TooLarge):
         await decode(wav(tmp_path / "3", tone(9)), target, ffmpeg=ffmpeg, seconds_max=2)
     assert target.stat().st_size == 3 * 2 * SAMPLE_RATE  # no more than was needed to tell
+
+
+@pytest.mark.parametrize("times", ["0", "if(gt(N,4),TS+40000000,TS)"], ids=["stand", "leap"])
+async def test_samples_are_counted_whatever_the_files_own_clock_says(
+    tmp_path: Path, ffmpeg: str, times: str
+) -> None:
+    """By its clock a file of ten hours lasts no time at all, or ends long before its sound does."""
+    source, target = tmp_path / "said.mkv", tmp_path / "samples"
+    stamped = ("-c", "copy", "-bsf:a", f"setts=ts='{times}'")
+    said = wav(tmp_path / "said", tone(2))
+    await trio.run_process([ffmpeg, "-v", "error", "-i", str(said), *stamped, str(source)])
+    whole = await decode(source, target, ffmpeg=ffmpeg, seconds_max=10)
+    assert samples_of(whole) == tone(2).tobytes()
+    first = await decode(source, target, Wanted(first_s=1), ffmpeg=ffmpeg, seconds_max=10)
+    assert samples_of(first) == tone(2)[:SAMPLE_RATE].tobytes()
+    with pytest.raises(TooLarge):
+        await decode(source, target, ffmpeg=ffmpeg, seconds_max=0.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told")
+async def test_a_child_has_bounds_of_its_own(tmp_path: Path) -> None:
+    wait = 'until grep -q "open files *64 " /proc/$$/limits; do :; done'
+    bounded = script(tmp_path / "ffmpeg", wait, f"cat /proc/$$/limits > {tmp_path}/limits; exit 1")
+    source = tmp_path / "said"
+    source.write_bytes(b"junk")
+    with pytest.raises(UnreadableAudio):
+        await decode(source, tmp_path / "samples", ffmpeg=bounded, seconds_max=10)
+    lines = (tmp_path / "limits").read_text().splitlines()
+    limits = {line[:25].strip(): line[25:].split()[:2] for line in lines}
+    assert limits["Max address space"] == [str(2 << 30)] * 2
+    assert limits["Max cpu time"] == ["3600"] * 2
+    written_s = 12  # what tells too long from just long enough, and a second more
+    assert limits["Max file size"] == [str(written_s * SAMPLE_RATE * 2)] * 2
+
+
+@pytest.mark.parametrize("trouble", ["kill -XCPU $$", "echo 'Cannot allocate memory'; exit 1"])
+async def test_a_child_that_takes_too_much_has_its_file_to_blame(
+    tmp_path: Path, trouble: str
+) -> None:
+    greedy = script(tmp_path / "ffmpeg", trouble)
+    source = tmp_path / "said"
+    source.write_bytes(b"junk")
+    with pytest.raises(UnreadableAudio, match="more memory or time"):
+        await decode(source, tmp_path / "samples", ffmpeg=greedy, seconds_max=10)
 
 
 MPD = """<?xml version="1.0"?>
