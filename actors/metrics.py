@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from trio.lowlevel import current_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +131,8 @@ class Metrics:
             "asr_upload_bytes", "Spooled bytes of uploads in flight", registry=registry
         )
 
+        self._connections = Gauge("asr_connections", "Open connections", registry=registry)
+
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """A request has ended, however it ended."""
         self._requests.labels(endpoint, str(status)).inc()
@@ -160,12 +161,6 @@ class Metrics:
         self._batch_rows.observe(rows)
 
     def engine_busy(self, seconds: float) -> None:
-        self._connections = Gauge("asr_connections", "Open connections", registry=registry)
-        self._tasks = Gauge("asr_tasks", "Tasks of the event loop", registry=registry)
-        self._downloads = Gauge(
-            "asr_downloads", "Models being fetched", ("kind",), registry=registry
-        )
-
         """The engine was at work for so long."""
         self._busy_s.inc(seconds)
 
@@ -204,6 +199,10 @@ class Metrics:
         self._rows.set_function(lambda: board.running)
         self._tokens_per_s.set_function(lambda: board.tokens_per_s)
 
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """Read at each scrape how many clients are connected."""
+        self._connections.set_function(count)
+
     def watch_uploads(self, stats: Callable[[], ReceiverStats]) -> None:
         """Read the spool at each scrape."""
         self._uploads.set_function(lambda: stats().uploads)
@@ -213,8 +212,3 @@ class Metrics:
         """All of it as text, in the flavour that the scraper accepts, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
-    def watch_connections(self, count: Callable[[], int]) -> None:
-        """Read at each scrape how many clients are connected, and how many tasks there are."""
-        self._connections.set_function(count)
-        self._tasks.set_function(lambda: current_statistics().tasks_living)
-
