@@ -16,6 +16,7 @@ from tests.real.conftest import base as base
 from tests.real.conftest import cache as cache
 from tests.real.conftest import environment as environment
 from tests.real.conftest import log as log
+from tests.real.conftest import shared as shared
 from tests.real.conftest import store as store
 from tests.real.conftest import tiny as tiny
 

@@ -25,9 +25,19 @@ UNSAID = frozenset({"PYTHONDONTWRITEBYTECODE", *names()})
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The CACHE_DIR of everything here, empty at first."""
-    return tmp_path_factory.mktemp("cache")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same for all of its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def cache(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CACHE_DIR of everything here; its models are converted once a run."""
+    cache, models = tmp_path_factory.mktemp("cache"), shared / "models"
+    models.mkdir(exist_ok=True)
+    (cache / "models").symlink_to(models)
+    return cache
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +58,12 @@ def tiny(store: ModelStore) -> ModelFolder:
 
 
 @pytest.fixture(scope="session")
-def environment(
-    cache: Path, base: ModelFolder, tiny: ModelFolder, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def environment(cache: Path, base: ModelFolder, tiny: ModelFolder, shared: Path) -> dict[str, str]:
     """What processes of ours are told: the models that are in the cache by now, and no others."""
     assert {base.path.parent, tiny.path.parent} == {cache / "models"}
     told = {name: value for name, value in os.environ.items() if name not in UNSAID}
     if sys.dont_write_bytecode:  # what they compile is kept all the same, as where people run them
-        told["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
+        told["PYTHONPYCACHEPREFIX"] = str(shared / "compiled")
     return told | {
         "CACHE_DIR": str(cache),
         "HF_HOME": str(cache / "hf"),
