@@ -85,12 +85,11 @@ class Fields:
 
 def by_name(pairs: Pairs) -> dict[str, tuple[str, ...]]:
     """Values by name, without the empty ones."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for name, value in pairs:
         if value.strip():
-            bare = bare_name(name)
-            found[bare] = (*found.get(bare, ()), value.strip())
-    return found
+            found.setdefault(bare_name(name), []).append(value.strip())
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def bare_name(name: str) -> str:

@@ -246,6 +246,7 @@ def _type_in(name: str, text: str) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
+    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
         raise wrong(name, text, "auto, or an object of the type server_vad")
-    return str(value.get("type"))
+    return kind
