@@ -8,6 +8,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,14 +71,25 @@ def serve(_arguments: Namespace, settings: "Settings") -> int:
     from asr.http.server import serve as front
     from asr.terminal.serve import serve_house
 
+    desk = replace(settings.http, connections_max=connections_max(settings))
     drain_s = settings.house.drain_s
     work = partial(
         serve_house,
         open_the_house(settings),
-        partial(front, settings=settings.http, drain_s=drain_s),
+        partial(front, settings=desk, drain_s=drain_s),
         patience_s=drain_s + SHUTDOWN_SLACK_S,
     )
     return trio.run(work)
+
+
+def connections_max(settings: "Settings") -> int:
+    """How many clients may be connected, which descriptors may be too few for."""
+    from asr.actors.receiver import UPLOADS_MAX
+    from asr.pipeline.device import pick_device
+    from asr.terminal.descriptors import Need, connections_allowed
+
+    running_max = settings.house.running_max(pick_device(settings.engine.device))
+    return connections_allowed(Need(settings.http.connections_max, UPLOADS_MAX, running_max))
 
 
 def transcribe(arguments: Namespace, settings: "Settings") -> int:

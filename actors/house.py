@@ -288,6 +288,7 @@ def _limits(settings: HouseSettings) -> Limits:
     return Limits(
         upload_bytes_max=settings.max_file_size_mb * MEGABYTE,
         all_bytes_max=settings.uploads_max_mb * MEGABYTE,
+        free_min_bytes=settings.disk_free_min_mb * MEGABYTE,
     )
 
 

@@ -17,6 +17,8 @@ from asr.actors.thread import InThread, lent_thread
 # Gathered before it is sent: a thread hop costs 0.1 ms, so that is nothing beside 1 MiB of disk.
 GATHER_BYTES = 1 << 20
 
+UPLOADS_MAX = 128  # each holds a descriptor, and up to 1 MiB of memory while it arrives
+
 # Parts that wait for the disk; past that, uploads wait to send theirs, and clients theirs.
 INBOX_MAX = 4
 
@@ -27,8 +29,8 @@ class Limits:
 
     upload_bytes_max: int
     all_bytes_max: int
-    uploads_max: int = 128  # each holds a descriptor, and up to 1 MiB of memory while it arrives
-    free_min_bytes: int = 512 << 20  # what else lives on the disk can go on
+    uploads_max: int = UPLOADS_MAX
+    free_min_bytes: int = 500_000_000  # what else lives on the disk can go on
 
 
 @dataclass(frozen=True, slots=True, eq=False)

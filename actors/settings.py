@@ -13,6 +13,9 @@ class HouseSettings:
 
     max_file_size_mb: int = setting("MAX_FILE_SIZE_MB", 1000, "largest upload, in MB")
     uploads_max_mb: int = setting("ASR_UPLOADS_MAX_MB", 4000, "all uploads in flight together, MB")
+    disk_free_min_mb: int = setting(
+        "ASR_DISK_FREE_MIN_MB", 500, "what uploads leave free of the disk, MB; 503 before that"
+    )
     gpu_concurrency: int | None = setting(
         "GPU_CONCURRENCY", None, "requests worked on at once; by default 8 on a CPU, 64 on a GPU"
     )
