@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
-from asr.pipeline.heavy import import_pyannote
+from asr.pipeline.heavy import import_pyannote, read_network
 from asr.pipeline.types import Found, Span
 from asr.pipeline.voice import Voice
 
@@ -174,9 +174,9 @@ class Average:
 def _load_network(step_s: float, threads: int, wanted: str) -> Any:
     import_pyannote(threads)
     import torch
-    from pyannote.audio import Inference, Model
+    from pyannote.audio import Inference
 
-    model: Any = Model.from_pretrained(_weights())
+    model = read_network(_weights(), "PyanNet")
     device = wanted if wanted == "cuda" and torch.cuda.is_available() else "cpu"
     batch = BATCHES[device]
     return Inference(model, step=step_s, device=torch.device(device), batch_size=batch)

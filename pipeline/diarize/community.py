@@ -19,6 +19,7 @@ from asr.pipeline.diarize.listening import read_chunks
 from asr.pipeline.diarize.networks import DEVICES, Segmenter
 from asr.pipeline.diarize.people import People, nobody
 from asr.pipeline.diarize.turns import NOBODY
+from asr.pipeline.heavy import read_network
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -51,11 +52,8 @@ class Vectors:
     """The network that makes vectors of 256 numbers, of voices in whole chunks."""
 
     def __init__(self, path: Path, *, device: str) -> None:
-        from pyannote.audio import Model
-
-        model: Any = Model.from_pretrained(path)
         self._device = DEVICES[device]
-        self._model = model.eval().to(self._device)
+        self._model = read_network(path, "WeSpeakerResNet34").eval().to(self._device)
 
     def __call__(
         self, chunks: NDArray[np.float32], weights: NDArray[np.float32]

@@ -13,6 +13,7 @@ from asr.pipeline.diarize.grid import Grid, powerset
 from asr.pipeline.diarize.listening import Listening
 from asr.pipeline.diarize.sources import CAMPPLUS, CAMPPLUS_CODE, PACKAGED, SEGMENTATION, checked
 from asr.pipeline.errors import SpeakersUnavailable
+from asr.pipeline.heavy import read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +37,9 @@ class Segmenter:
     """
 
     def __init__(self, path: Path, *, step: float, silence: float, device: str) -> None:
-        from pyannote.audio import Model
-
         self._device = DEVICES[device]
         self._silence = silence
-        model: Any = Model.from_pretrained(path)
+        model = read_network(path, "PyanNet")
         self._model = model.eval().to(self._device)
         told = model.specifications
         frame = model.receptive_field
