@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("asr.run")  # whatever it is started as
 
 # How soon the event loop gets the interpreter back from a thread that computes in Python. With the
 # default of 5 ms, a few such turns in a row already show in the latency of /health.
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         settings = Settings.from_environ(os.environ, Path(__file__).resolve().with_name(".env"))
-        log_to_stderr(settings.log.level if arguments.command == "serve" else "warning")
+        serving = arguments.command == "serve"
+        log_to_stderr(settings.log if serving else settings.log.of_a_command())
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         code = run(arguments, settings)
     except SettingsError as error:

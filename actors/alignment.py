@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.beside import Later, beside
+from asr.actors.trail import stage
 from asr.pipeline.errors import AsrError
 from asr.pipeline.speakers import Align
 
@@ -92,12 +93,14 @@ async def _align(
     unplaced = 0
     failure: str | None = None
     async for first in inbox:
-        failure = failure or await _lack(letters, first.language)
+        with stage("align", beside=True):
+            failure = failure or await _lack(letters, first.language)
         asked = _with_more(first, inbox)
         answered = asked.segments
         if failure is None:
             try:
-                answered = await aligner.align(asked)
+                with stage("align", beside=True):
+                    answered = await aligner.align(asked)
                 unplaced += sum(map(_has_kept_its_words, asked.segments, answered))
             except AsrError as error:  # a transcript never fails for that
                 failure = error.message

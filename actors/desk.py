@@ -20,6 +20,7 @@ from asr.actors.meter import Meter
 from asr.actors.request import Detection, Request
 from asr.actors.supervisor import Explained
 from asr.actors.thread import Hung
+from asr.actors.trail import working_for
 from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ async def run_gpu(
     """Decode whatever waits until the inbox closes; what a crash left undone comes first."""
     engine = await in_thread(_make_afresh, make)
     intake.waiting.begin(engine.rows_max)
+    working_for(intake.waiting.whose)
     task_status.started()
     try:
         await _work(intake.inbox, Desk(engine, in_thread, intake.waiting, board, metrics))
@@ -85,7 +87,9 @@ class Desk:
             case Decode():
                 self.waiting.add(_request(message), now_s=trio.current_time())
             case Detect():
-                self.waiting.ask(Detection(message.model, message.window, message.reply))
+                reply = message.reply
+                detection = Detection(message.model, message.window, reply, whose=reply.whose)
+                self.waiting.ask(detection)
             case Load():
                 self._use(message.model)
                 await self._answer(message.reply, partial(self.engine.load, message.model))
@@ -107,6 +111,8 @@ class Desk:
         except Hung:
             raise  # nobody is tried again
         except Exception as error:
+            at_work = self.waiting.whose()
+            working_for(lambda: at_work)  # until there is a new engine
             verdict = self.waiting.crashed()
             if verdict.explained:
                 raise Explained(verdict.explained) from error
@@ -212,6 +218,7 @@ def _request(message: Decode) -> Request:
         message.reply,
         priority=message.priority,
         grows=message.grows,
+        whose=message.reply.whose,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asr.actors.ahead import Ahead
+from asr.actors.trail import note, stage
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import Detected, Window
 from asr.pipeline.windows import WINDOW_S
@@ -33,13 +34,19 @@ async def detect_language(
 
     Where nobody speaks in its first ten minutes, it is a guess, of low probability.
     """
-    folder = ModelFolder(model, await stations.librarian.fetch(model))
+    with stage("model"):
+        folder = ModelFolder(model, await stations.librarian.fetch(model))
     with stations.receiver.scratch(".pcm") as target:
-        audio = await stations.samples(source, target, replace(wanted, first_s=LISTEN_S))
-        async with stations.listener.find_speech(audio) as speech:
-            windows = await Ahead(audio, speech, patience_s=0).windows()
-        if windows:
-            return await stations.gpu.detect(folder, windows[0])
+        with stage("read"):
+            audio = await stations.samples(source, target, replace(wanted, first_s=LISTEN_S))
+        note(model=model, audio_s=round(audio.duration_s, 3))
+        with stage("vad"):
+            async with stations.listener.find_speech(audio) as speech:
+                windows = await Ahead(audio, speech, patience_s=0).windows()
         silence = Window(audio, 0.0, min(WINDOW_S, audio.duration_s))
-        guess = await stations.gpu.detect(folder, silence)
+        with stage("decode"):
+            guess = await stations.gpu.detect(folder, windows[0] if windows else silence)
+        note(language=guess.language)
+        if windows:
+            return guess
     return replace(guess, probability=min(guess.probability, SILENCE_PROBABILITY_MAX))

@@ -14,7 +14,8 @@ from asr.actors.desk import run_gpu
 from asr.actors.detector import detect_language
 from asr.actors.diarizer import Diarizer
 from asr.actors.ffmpeg import decode, find_ffmpeg
-from asr.actors.gpu import Gpu, open_gpu
+from asr.actors.gauges import metered, show
+from asr.actors.gpu import open_gpu
 from asr.actors.keeper import Health, keep
 from asr.actors.librarian import run_librarian
 from asr.actors.listener import Listener
@@ -220,7 +221,8 @@ async def open_house(
     the last that the engine's does; ``spool`` is the folder for uploads and samples. ``read`` is
     ffmpeg's part, unless given. Raises NoFfmpeg.
     """
-    health, threads = Health(), threads or partial(open_thread, patience_s=settings.hang_s)
+    health = Health()
+    threads = metered(threads or partial(open_thread, patience_s=settings.hang_s), metrics)
     async with (
         _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
         threads("listener") as listening,
@@ -240,8 +242,7 @@ async def open_house(
         listener = await employer.employ("listener", Listener, tools.finder, listening)
         diarizer = await employer.employ_if("diarizer", Diarizer, tools.diarizer, diarizing)
         aligner = await employer.employ_if("aligner", Aligner, tools.aligner, aligning)
-        owners = [owner for owner in (gpu, listener, diarizer, aligner) if owner is not None]
-        await nursery.start(_run_sweeper, owners, settings)
+        await nursery.start(_run_sweeper, (gpu, listener, diarizer, aligner), settings)
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
             fetcher=fetcher,
@@ -255,7 +256,7 @@ async def open_house(
             diarizer=diarizer,
             aligner=aligner,
         )
-        _show(metrics, queue, receiver, gpu)
+        show(stations, queue, health, spool=spool)
         yield House(settings, machine, metrics, models, queue, stations, health, nursery)
         nursery.cancel_scope.cancel()
 
@@ -274,10 +275,10 @@ async def _left_at_the_end(
 
 
 async def _run_sweeper(
-    owners: Sequence[Owner], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
+    owners: Sequence[Owner | None], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
 ) -> None:
     await run_sweeper(
-        owners,
+        [owner for owner in owners if owner is not None],
         idle_s=settings.keep_alive_s,
         every_s=settings.eviction_interval_s,
         task_status=task_status,
@@ -290,10 +291,3 @@ def _limits(settings: HouseSettings) -> Limits:
         all_bytes_max=settings.uploads_max_mb * MEGABYTE,
         free_min_bytes=settings.disk_free_min_mb * MEGABYTE,
     )
-
-
-def _show(metrics: Metrics, queue: Queue, receiver: Receiver, gpu: Gpu) -> None:
-    """What is read at each scrape."""
-    metrics.watch_queue(queue.stats)
-    metrics.watch_uploads(receiver.stats)
-    metrics.watch_gpu(gpu.board)

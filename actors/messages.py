@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import trio
 
+from asr.actors.trail import request_id
 from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Reply(Generic[T]):
     def __init__(self, answers_max: int) -> None:
         self._tell, self._hear = trio.open_memory_channel[T | AsrError](answers_max)
         self.abandoned = False  # beside the channel: it is looked at before each step of the batch
+        self.whose = request_id()  # of who made it
 
     @contextmanager
     def listening(self) -> Iterator[trio.MemoryReceiveChannel[T | AsrError]]:

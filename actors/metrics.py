@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asr.actors.gpu import Board
     from asr.actors.queue import QueueStats
     from asr.actors.receiver import ReceiverStats
+    from asr.actors.trail import Trail
 
 # Bucket bounds of the whisperx_ names are a contract. Ours go in steps of about 2 to 3.
 REQUEST_S = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -27,6 +28,11 @@ SPEEDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 MEGABYTE = 1_000_000
 
+# Codes of errors that cost no work, and say that a bound was reached.
+REFUSALS = frozenset(
+    {"busy", "shutting_down", "storage_full", "file_too_large", "audio_too_long", "invalid_api_key"}
+)
+
 
 class Metrics:
     """Every number that this house tells, in a registry of its own."""
@@ -35,6 +41,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._make_contract()
         self._make_ours()
+        self._make_ends()
         ProcessCollector(registry=self._registry)
 
     def _make_contract(self) -> None:
@@ -120,18 +127,45 @@ class Metrics:
             ("actor",),
             registry=registry,
         )
+        self._uploads = Gauge("asr_uploads", "Uploads in flight", registry=registry)
+        self._upload_bytes = Gauge(
+            "asr_upload_bytes", "Spooled bytes of uploads in flight", registry=registry
+        )
+        self._connections = Gauge("asr_connections", "Open connections", registry=registry)
+        self._downloads = Gauge(
+            "asr_downloads", "Models being fetched", ("kind",), registry=registry
+        )
+
+    def _make_ends(self) -> None:
+        registry = self._registry
+        self._errors = Counter(
+            "asr_errors", "Errors answered, by the code in the answer", ("code",), registry=registry
+        )
+        self._refused = Counter(
+            "asr_refused",
+            "Requests refused before any work, because of a bound",
+            ("reason",),
+            registry=registry,
+        )
+        self._abandoned = Counter(
+            "asr_abandoned",
+            "Requests whose client left before it had the answer, by where they were",
+            ("stage",),
+            registry=registry,
+        )
+        self._step_s = Histogram(
+            "asr_step_seconds",
+            "Time of each call in an actor's thread",
+            ("actor",),
+            buckets=STAGE_S,
+            registry=registry,
+        )
         self._speed = Histogram(
             "asr_speed_ratio",
             "Seconds of audio done in a second of work",
             buckets=SPEEDS,
             registry=registry,
         )
-        self._uploads = Gauge("asr_uploads", "Uploads in flight", registry=registry)
-        self._upload_bytes = Gauge(
-            "asr_upload_bytes", "Spooled bytes of uploads in flight", registry=registry
-        )
-
-        self._connections = Gauge("asr_connections", "Open connections", registry=registry)
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """A request has ended, however it ended."""
@@ -152,9 +186,24 @@ class Metrics:
         """A request's turn has come."""
         self._wait_s.observe(seconds)
 
-    def stage(self, name: str, seconds: float) -> None:
-        """A stage of a request is done."""
-        self._stage_s.labels(name).observe(seconds)
+    def walked(self, trail: Trail) -> None:
+        """A request has ended: what it went through, as far as it came to its end."""
+        if len(trail.stages) > 1:  # else it was a look at something, and all that it did was answer
+            for name, stage in trail.stages.items():
+                if stage.whole:
+                    self._stage_s.labels(name).observe(stage.busy_s)
+        if code := trail.facts.get("error"):
+            self._errors.labels(code).inc()
+            if code in REFUSALS:
+                self._refused.labels(code).inc()
+
+    def abandoned(self, stage: str) -> None:
+        """A client has left its request in that stage."""
+        self._abandoned.labels(stage).inc()
+
+    def step(self, actor: str, seconds: float) -> None:
+        """An actor's thread was at work for so long."""
+        self._step_s.labels(actor).observe(seconds)
 
     def batch(self, rows: int) -> None:
         """A batch goes to the engine."""
@@ -184,6 +233,14 @@ class Metrics:
         """What is running, as labels."""
         words = {"version": version, "device": device, "compute_type": compute_type}
         self._info.info({**words, "serve_mode": "simple"})
+
+    def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
+        """Read a number that somebody else keeps, at each scrape."""
+        Gauge(name, help, registry=self._registry).set_function(read)
+
+    def watch_downloads(self, kind: str, count: Callable[[], int]) -> None:
+        """Read at each scrape how many models of a kind are being fetched."""
+        self._downloads.labels(kind).set_function(count)
 
     def watch_queue(self, stats: Callable[[], QueueStats]) -> None:
         """Read the queue at each scrape."""

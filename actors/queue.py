@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
+from asr.actors.trail import stage
 from asr.actors.turns import Pace, Priority, Turns
 from asr.pipeline.errors import Busy
 
@@ -72,7 +73,8 @@ class Queue:
         came_s = trio.current_time()
         with self._taken_place(), self._line(client, priority) as turn:
             try:
-                await turn.receive()
+                with stage("queue"):
+                    await turn.receive()
             except trio.EndOfChannel:
                 raise self._busy("this client holds all the places that it may") from None
             began_s = trio.current_time()

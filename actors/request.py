@@ -44,10 +44,13 @@ class Reply(Protocol[A]):
 class Detection:
     """One caller's window whose language is to be told. Identity is what matters."""
 
-    def __init__(self, model: ModelFolder, window: Window, reply: Reply[Detected]) -> None:
+    def __init__(
+        self, model: ModelFolder, window: Window, reply: Reply[Detected], *, whose: str = ""
+    ) -> None:
         self.model = model
         self.window = window
         self.reply = reply
+        self.whose = whose  # the id under which the log knows the caller
 
 
 class Request:
@@ -65,11 +68,13 @@ class Request:
         *,
         priority: Priority = Priority.INTERACTIVE,
         grows: bool = False,
+        whose: str = "",
     ) -> None:
         self.model = model
         self.reply = reply
         self.priority = priority
         self.grows = grows  # whether its caller wants to see text that grows
+        self.whose = whose  # the id under which the log knows the caller
         self.served_s = 0.0  # when it was last given a row, or came
         self._windows = windows
         coldest = decoding.temperatures[0]

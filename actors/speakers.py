@@ -11,6 +11,7 @@ import trio
 
 from asr.actors.beside import Later, beside
 from asr.actors.clips import open_clips
+from asr.actors.trail import stage
 from asr.pipeline.errors import AsrError, SpeakersUnavailable
 from asr.pipeline.joining import attribute, without_words
 from asr.pipeline.speakers import Diarize
@@ -98,7 +99,8 @@ async def _diarize(
     try:
         if stations.diarizer is None:
             raise SpeakersUnavailable("nothing that tells speakers apart is installed here")
-        return await stations.diarizer.diarize(question, progress=progress)
+        with stage("diarize", beside=True):
+            return await stations.diarizer.diarize(question, progress=progress)
     finally:
         progress(1.0)  # failed or not, the rest does not wait for it
 

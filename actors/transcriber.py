@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -12,6 +12,7 @@ from asr.actors.ahead import LIVE_PATIENCE_S, PATIENCE_S, Ahead
 from asr.actors.alignment import words_beside
 from asr.actors.ear import Ear, Notify
 from asr.actors.speakers import speakers_beside
+from asr.actors.trail import note, stage
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
@@ -21,7 +22,9 @@ from asr.pipeline.types import (
     Decoding,
     Options,
     Progress,
+    Segment,
     Transcript,
+    Window,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.actors.aligner import Aligner
-    from asr.actors.alignment import WordTimes
+    from asr.actors.alignment import Timed, WordTimes
     from asr.actors.diarizer import Diarizer
     from asr.actors.fetcher import Fetcher
     from asr.actors.gpu import Gpu
@@ -38,9 +41,8 @@ if TYPE_CHECKING:
     from asr.actors.metrics import Metrics
     from asr.actors.receiver import Receiver
     from asr.actors.request import Heard
+    from asr.actors.speakers import Speakers, Spoken
     from asr.pipeline.audio import Audio
-
-T = TypeVar("T")
 
 # What whispermlx answers, too, when there is nothing to tell a language from.
 LANGUAGE_OF_SILENCE = "en"
@@ -93,16 +95,16 @@ async def transcribe(
 ) -> Transcript:
     """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples.
 
-    ``once_read`` hears when the file is not needed any more; ``live`` tells segments early.
+    ``once_read`` is called when the file is not needed any more. ``live`` tells segments as soon as
+    they are likely to stay, and not only with their window.
     """
     began_s = trio.current_time()
-    laps = Laps()
     language = options.language
     with stations.receiver.scratch(".pcm") as target:
-        audio = await laps.of("read", stations.samples(source, target, _wanted(options, raw=raw)))
-        stations.metrics.audio(audio.duration_s, _size(source))
+        audio = await _read(source, target, Wanted(raw, options.audio_track), stations)
         await once_read()
-        folder = ModelFolder(model, await stations.librarian.fetch(model))
+        with stage("model"):
+            folder = ModelFolder(model, await stations.librarian.fetch(model))
         ear = Ear(audio, notify)
         async with (
             speakers_beside(options, audio, stations, ear.diarized) as speakers,
@@ -111,26 +113,27 @@ async def transcribe(
         ):
             notify(Progress(0.0, audio.duration_s))  # what could be refused was
             ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
-            while windows := await laps.of("vad", ahead.windows()):
-                if language is None:  # that of the first speech, as in OpenAI's reference
-                    first = await laps.of("decode", stations.gpu.detect(folder, windows[0]))
-                    language = first.language
-                decoding = stations.gpu.decode(
-                    folder,
-                    windows,
-                    _decoding(options, language),
-                    priority=priority,
-                    heard=partial(_hear, ear, words, language),
-                    growing=ear.grow if live else None,
-                )
-                await laps.of("decode", decoding)
+            count = 0
+            while windows := await _next_windows(ahead):
+                count += len(windows)
+                with stage("decode"):
+                    if language is None:  # that of the first speech, as in OpenAI's reference
+                        language = (await stations.gpu.detect(folder, windows[0])).language
+                    await stations.gpu.decode(
+                        folder,
+                        windows,
+                        _decoding(options, language),
+                        priority=priority,
+                        heard=partial(_hear, ear, words, language),
+                        growing=ear.grow if live else None,
+                    )
+            language = language or LANGUAGE_OF_SILENCE
+            note(model=model, windows=count, language=language)
             ear.end()
-            timed = await laps.of("align", words.of(tuple(ear.heard.segments)))
-            spoken = await laps.of("diarize", speakers.of(timed.segments))
-    laps.tell(stations.metrics)
-    stations.metrics.speed(audio.duration_s, trio.current_time() - began_s)
+            timed, spoken = await _joined(tuple(ear.heard.segments), words, speakers)
+    _note_speed(stations.metrics, audio.duration_s, trio.current_time() - began_s)
     return Transcript(
-        language or LANGUAGE_OF_SILENCE,
+        language,
         options.task,
         audio.duration_s,
         spoken.segments,
@@ -139,35 +142,41 @@ async def transcribe(
     )
 
 
-def _hear(ear: Ear, words: WordTimes, language: str, answer: Heard) -> None:
-    """A window is answered: its words can be looked for while the next is decoded."""
-    words.take(ear.hear(answer), language)
-
-
-class Laps:
-    """How long a request waited for each stage, whenever it came back to it."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    async def of(self, stage: str, work: Awaitable[T]) -> T:
-        """Wait for a stage, and count the time."""
-        began_s = trio.current_time()
-        answer = await work
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + trio.current_time() - began_s
-        return answer
-
-    def tell(self, metrics: Metrics) -> None:
-        for stage, seconds in self._seconds.items():
-            metrics.stage(stage, seconds)
-
-
-def _wanted(options: Options, *, raw: bool) -> Wanted:
-    return Wanted(raw=raw, audio_track=options.audio_track)
+async def _read(source: Path, target: Path, wanted: Wanted, stations: Stations) -> Audio:
+    with stage("read"):
+        audio = await stations.samples(source, target, wanted)
+    stations.metrics.audio(audio.duration_s, size := _size(source))
+    note(audio_s=round(audio.duration_s, 3), file_bytes=size)
+    return audio
 
 
 def _size(file: Path) -> int:
     return file.stat().st_size
+
+
+async def _next_windows(ahead: Ahead) -> tuple[Window, ...]:
+    with stage("vad"):
+        return await ahead.windows()
+
+
+async def _joined(
+    segments: tuple[Segment, ...], words: WordTimes, speakers: Speakers
+) -> tuple[Timed, Spoken]:
+    """What was said, with what went on beside: as far as that is not done, it is waited for."""
+    with stage("join"):
+        timed = await words.of(segments)
+        return timed, await speakers.of(timed.segments)
+
+
+def _note_speed(metrics: Metrics, audio_s: float, work_s: float) -> None:
+    metrics.speed(audio_s, work_s)
+    if work_s > 0:
+        note(speed=round(audio_s / work_s, 2))
+
+
+def _hear(ear: Ear, words: WordTimes, language: str, answer: Heard) -> None:
+    """A window is answered: its words can be looked for while the next is decoded."""
+    words.take(ear.hear(answer), language)
 
 
 def _decoding(options: Options, language: str) -> Decoding:

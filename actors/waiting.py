@@ -59,6 +59,11 @@ class Waiting:
         """The model of the batch; None if it is empty."""
         return next((place.request.model for place in self._running.values()), None)
 
+    def whose(self) -> frozenset[str]:
+        """Whom the engine works for, by the ids of their requests."""
+        rows = (place.request.whose for place in self._running.values())
+        return frozenset((*rows, *(detection.whose for detection in self._asked)))
+
     def begin(self, rows_max: int) -> None:
         """There is a new engine, with nobody in it."""
         self._capacity = Capacity(rows_max)

@@ -18,6 +18,7 @@ import trio
 
 from asr.actors.messages import Reply
 from asr.actors.thread import InThread
+from asr.actors.trail import working_for
 from asr.actors.worker import Ask, Asked, DropIdle, End, Intake, Task, Tool, Warm, WorkerMessage
 from asr.pipeline.errors import AsrError
 
@@ -81,6 +82,7 @@ class Bench(Generic[Q, A]):
 
     async def take(self, message: WorkerMessage[Q, A]) -> None:
         """Do what can be done at once; a question waits for its turn."""
+        working_for(tuple)
         match message:
             case Ask():
                 self.waiting.append(Asked(message.question, message.reply))
@@ -95,6 +97,7 @@ class Bench(Generic[Q, A]):
     async def step(self) -> None:
         """A step of the question whose turn it is; it goes to the end, unless it is done."""
         asked = self.waiting.popleft()
+        working_for(lambda: (asked.reply.whose,))
         with ExitStack() as over:
             over.callback(self._strike, asked)  # also after a crash, which is told to nobody else
             if await self._goes_on(asked):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from quart import Response
 
+from asr.actors.trail import note, stage
 from asr.pipeline.cues import guesses_times
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ HEADER_CHARACTERS_MAX = 4000
 
 def warned(transcript: Transcript, remarks: Sequence[str]) -> Transcript:
     """The transcript with more to say of what was skipped."""
-    return replace(transcript, warnings=(*transcript.warnings, *remarks))
+    said = (*transcript.warnings, *remarks)
+    note(warnings=len(said))
+    return replace(transcript, warnings=said)
 
 
 async def written(
@@ -38,9 +41,10 @@ async def written(
 ) -> str:
     """The transcript as text. To break an hour's lines well takes a second: not on this thread."""
     write = partial(style.write, transcript, speakers=speakers, layout=layout)
-    if layout.plain or not style.has_cues:
-        return write()
-    return await trio.to_thread.run_sync(write, abandon_on_cancel=True)
+    with stage("format"):
+        if layout.plain or not style.has_cues:
+            return write()
+        return await trio.to_thread.run_sync(write, abandon_on_cancel=True)
 
 
 async def text_answer(
@@ -61,7 +65,8 @@ async def json_answer(
         return as_json(make(transcript))
 
     short = len(transcript.segments) <= AT_ONCE_MAX
-    body = write() if short else await trio.to_thread.run_sync(write, abandon_on_cancel=True)
+    with stage("format"):
+        body = write() if short else await trio.to_thread.run_sync(write, abandon_on_cancel=True)
     return Response(body, content_type="application/json")
 
 

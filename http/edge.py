@@ -1,4 +1,4 @@
-"""Around the whole app: an id for every request, one log line, one count, also when cancelled.
+"""Around the whole app: an id for every request, one trail of it, told also when it is cancelled.
 
 What needs the app's own words, keys and origins, is not here but a hook of the app.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 from uuid import uuid4
 
-from asr.http.health import ALWAYS_OPEN
+import trio
+
+from asr.actors.trail import Trail, begin
+from asr.http.exchange import Exchange
 from asr.http.proxies import forwarded
 
 if TYPE_CHECKING:
@@ -28,20 +29,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
-INTERNAL_ERROR = 500
 GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# Of W3C's trace context, version 00: the trace, its span, and whether they are recorded.
+TRACE = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 SITE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")  # of a request line that names it
 
 
-class Edge:
-    """An ASGI app around another: what must hold for every request, however it ends."""
+def untold(_trail: Trail) -> None:
+    """Nobody wants to hear of requests."""
 
-    def __init__(self, app: App, *, door: Door, metrics: Metrics, proxy_hops: int = 0) -> None:
+
+class Edge:
+    """An ASGI app around another: what must hold for every request, however it ends.
+
+    ``told`` hears of each request that is over.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        door: Door,
+        metrics: Metrics,
+        proxy_hops: int = 0,
+        told: Callable[[Trail], None] = untold,
+    ) -> None:
         self._app = app
         self._door = door
         self._metrics = metrics
         self._proxy_hops = proxy_hops
+        self._told = told
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -49,40 +66,45 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        trail = Trail(request_id(scope["headers"]), parent=traceparent(scope["headers"]))
         seen = {
             **scope,
             **forwarded(scope["headers"], hops=self._proxy_hops),
             "path": plain_path(scope["path"]),
-            "state": {**scope.get("state", {}), "request_id": request_id(scope["headers"])},
+            "state": {**scope.get("state", {}), "request_id": trail.id},
         }
-        with self._door.enter():
-            await self._count(seen, receive, send)
+        with self._door.enter(), begin(trail):
+            exchange = Exchange(seen, receive, send, trail.id)
+            try:
+                await self._app(seen, exchange.receive, exchange.send)
+            except Exception:  # not even the app's own answer to errors: hypercorn gives a bare 500
+                exchange.failed()
+                log.exception("request %s failed outside its handler", trail.id)
+            finally:
+                self._tell(exchange, trail)
 
-    async def _count(self, scope: Message, receive: Receive, send: Send) -> None:
-        state = scope["state"]
-        started = time.perf_counter()
-        status = CLIENT_LEFT
+    def _tell(self, exchange: Exchange, trail: Trail) -> None:
+        """The request is over: its numbers, its line, its spans."""
+        exchange.describe(trail)
+        took_s = trio.current_time() - trail.began_s
+        self._metrics.request(exchange.endpoint, exchange.status, took_s)
+        self._metrics.walked(trail)
+        if not exchange.complete:
+            self._metrics.abandoned(trail.left_in or "other")
+        log_line(trail, took_s, level=exchange.level)
+        self._told(trail)
 
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                header = (b"x-request-id", state["request_id"].encode())
-                message = {**message, "headers": [*message["headers"], header]}
-            await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_id)
-        except Exception:  # not even the app's own answer to errors: hypercorn gives a bare 500
-            status = INTERNAL_ERROR if status == CLIENT_LEFT else status
-            log.exception("request %s failed outside its handler", state["request_id"])
-        finally:
-            took_s = time.perf_counter() - started
-            self._metrics.request(state.get("endpoint", "<none>"), status, took_s)
-            words = (state["request_id"], scope["method"], quote(scope["path"]), status, took_s)
-            # Probes come every few seconds for as long as the server lives: not worth a line.
-            level = logging.DEBUG if scope["path"] in ALWAYS_OPEN else logging.INFO
-            log.log(level, "%s %s %s %d %.3f s", *words)
+def log_line(trail: Trail, took_s: float, *, level: int) -> None:
+    """The one line of a request: what was asked, how it ended, where its time went."""
+    if not log.isEnabledFor(level):
+        return
+    stages = {name: round(each.busy_s, 3) for name, each in trail.stages.items()}
+    facts = {**trail.facts, "seconds": round(took_s, 3), "stages": stages}
+    if trail.left_in:
+        facts["left_in"] = trail.left_in
+    words = (facts["method"], facts["path"], facts["status"], took_s)
+    log.log(level, "%s %s %s %.3f s", *words, extra=facts)
 
 
 def request_id(headers: list[tuple[bytes, bytes]]) -> str:
@@ -90,6 +112,12 @@ def request_id(headers: list[tuple[bytes, bytes]]) -> str:
     theirs = {value for name, value in headers if name.lower() == b"x-request-id"}
     chosen = theirs.pop() if len(theirs) == 1 else b""
     return chosen.decode() if GOOD_ID.fullmatch(chosen) else uuid4().hex
+
+
+def traceparent(headers: list[tuple[bytes, bytes]]) -> str:
+    """The trace that a request belongs to, as its header says it; empty if it says nothing good."""
+    theirs = [value for name, value in headers if name.lower() == b"traceparent"]
+    return theirs[0].decode() if len(theirs) == 1 and TRACE.fullmatch(theirs[0]) else ""
 
 
 def plain_path(path: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quart import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from asr.actors.trail import note
 from asr.pipeline.errors import (
     AsrError,
     Busy,
@@ -99,13 +100,9 @@ def openai_error(error: AsrError) -> dict[str, Any]:
     """An error that was written for the client, as OpenAI's envelope holds it."""
     fault = fault_of(error)
     param = error.param if isinstance(error, InvalidRequest) else None
-    code = error.code if isinstance(error, InvalidRequest) else None
-    return {
-        "message": error.message,
-        "type": fault.type,
-        "param": param,
-        "code": code or fault.code,
-    }
+    code = (error.code if isinstance(error, InvalidRequest) else None) or fault.code
+    note(error=code or "invalid_request")
+    return {"message": error.message, "type": fault.type, "param": param, "code": code}
 
 
 async def answer_asr_error(error: AsrError) -> Response:
@@ -124,6 +121,7 @@ async def answer_http_error(error: HTTPException) -> Response:
     """An error of the HTTP layer: no such path, wrong method, a body that never came."""
     status = HTTPStatus(error.code or 500)
     message = f"{status.phrase} ({request.method} {request.path})"
+    note(error=f"http_{status.value}")
     response = envelope(status, message, type=type_of(status))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -144,6 +142,7 @@ async def answer_bug(error: Exception) -> Response:
 def our_bug(error: Exception, request_id: str) -> dict[str, Any]:
     """An error that is not in the table: the log gets all of it, the client what to ask for."""
     log.error("request %s failed", request_id, exc_info=error)
+    note(error="internal_error")
     message = f"The server made an error; its log knows it as {request_id}"
     return {"message": message, "type": "server_error", "param": None, "code": "internal_error"}
 

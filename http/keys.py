@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from quart import g, request
 
+from asr.actors.trail import note
 from asr.http.errors import envelope
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def add_keys(app: QuartTrio, settings: HttpSettings) -> None:
         if number is None:
             return refusal(given=bool(given))
         g.key_name = f"key {number}"
+        note(client=g.key_name)
         return None
 
 
@@ -94,6 +96,7 @@ def find(given: Iterable[bytes], known: Sequence[bytes]) -> int | None:
 
 def refusal(*, given: bool) -> Response:
     """401 in the words of the path's dialect."""
+    note(error="invalid_api_key")
     message = "Incorrect API key provided" if given else f"An API key is required ({HOW})"
     response = envelope(401, message, type="invalid_request_error", code="invalid_api_key")
     response.headers["WWW-Authenticate"] = "Bearer"

@@ -10,6 +10,7 @@ import trio
 from python_multipart.multipart import parse_options_header
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from asr.actors.trail import stage
 from asr.http import parameters as known
 from asr.http.body import bounded
 from asr.http.errors import MissingFile
@@ -71,23 +72,24 @@ async def receive_upload(
     if bytes_kept is not None and declared is not None:
         declared = min(declared, bytes_kept)
     async with AsyncExitStack() as kept:
-        spool = await kept.enter_async_context(receiver.open(declared_bytes=declared))
-        try:
-            await store(request, form, Kept(spool, bytes_kept), settings=settings)
-        except RequestEntityTooLarge:
-            raise TooLarge.file(receiver.max_bytes, param="file") from None
-        fields = Fields.gather(request.args.items(multi=True), form.finish())
-        name = form.file_name
-        url = fields.read(known.URL)
-        if not form.has_file and url is None:
-            raise missing(file_field)
-        if url is not None:
-            if form.has_file:
-                raise InvalidRequest("Send a file or a url, not both", param=known.URL.name)
-            name = await house.fetcher.fetch(url, spool.write, bytes_max=receiver.max_bytes)
-        await spool.finish()
-        if not spool.size:
-            raise UnreadableAudio("the file is empty")
+        with stage("upload"):
+            spool = await kept.enter_async_context(receiver.open(declared_bytes=declared))
+            try:
+                await store(request, form, Kept(spool, bytes_kept), settings=settings)
+            except RequestEntityTooLarge:
+                raise TooLarge.file(receiver.max_bytes, param="file") from None
+            fields = Fields.gather(request.args.items(multi=True), form.finish())
+            name = form.file_name
+            url = fields.read(known.URL)
+            if not form.has_file and url is None:
+                raise missing(file_field)
+            if url is not None:
+                if form.has_file:
+                    raise InvalidRequest("Send a file or a url, not both", param=known.URL.name)
+                name = await house.fetcher.fetch(url, spool.write, bytes_max=receiver.max_bytes)
+            await spool.finish()
+            if not spool.size:
+                raise UnreadableAudio("the file is empty")
         yield Upload(spool.path, name, fields, kept.aclose)
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from asr.actors.trail import Trail, begin
 from asr.pipeline.engine import Row
 from asr.pipeline.errors import InvalidRequest, SpeakersUnavailable, StorageFull
 from asr.pipeline.types import (
@@ -235,8 +236,18 @@ async def test_a_disk_that_fills_up_ends_the_decoding(walk: Walk) -> None:
 
 
 async def test_what_was_done_is_counted(walk: Walk) -> None:
-    await walk.transcribe()
+    trail = Trail("a")
+    with begin(trail):
+        await walk.transcribe()
     assert walk.room.number("whisperx_audio_duration_seconds_sum") == 60
     assert walk.room.number("whisperx_audio_size_megabytes_sum") == 0.25
-    for stage in ("read", "vad", "decode"):
-        assert walk.room.number(f'asr_stage_seconds_count{{stage="{stage}"}}') == 1
+    assert [*trail.stages] == ["read", "model", "vad", "decode", "join"]
+    assert trail.facts.items() >= {"model": "base", "language": "en", "audio_s": 60}.items()
+
+
+async def test_words_and_speakers_are_stages_beside_the_others(walk: Walk) -> None:
+    trail = Trail("a")
+    with begin(trail):
+        await walk.transcribe(Options(language="en", words=True, diarize=True))
+    assert {"align", "diarize"} <= trail.stages.keys()
+    assert all(stage.whole for stage in trail.stages.values())

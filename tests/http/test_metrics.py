@@ -6,6 +6,7 @@ from asr.actors.gpu import Board
 from asr.actors.metrics import Metrics
 from asr.actors.queue import QueueStats
 from asr.actors.receiver import ReceiverStats
+from asr.actors.trail import Stage, Trail
 from asr.pipeline.engine import LoadedModel, Memory
 
 CONTRACT = {
@@ -54,7 +55,11 @@ def test_what_the_rooms_say_is_told() -> None:
     metrics.tokens(70)
     metrics.restarted("gpu")
     metrics.queue_wait(0.5)
-    metrics.stage("decode", 2)
+    metrics.walked(Trail("a", began_s=0, stages={"read": Stage(0, 1, 1), "decode": Stage(1, 5, 2)}))
+    metrics.walked(Trail("b", began_s=0, facts={"error": "busy"}))
+    metrics.walked(Trail("c", began_s=0, facts={"error": "invalid_audio"}))
+    metrics.abandoned("queue")
+    metrics.step("listener", 0.25)
     metrics.speed(60, 3)
     metrics.describe(version="1", device="cpu", compute_type="float32")
     assert lines(
@@ -63,6 +68,7 @@ def test_what_the_rooms_say_is_told() -> None:
         *("whisperx_model_evictions_total", "asr_batch_rows_sum", "asr_tokens_total"),
         "asr_engine_busy_seconds_total",
         *("asr_restarts_total", "asr_queue_wait_seconds_sum", "asr_stage_seconds_sum"),
+        *("asr_errors_total", "asr_refused_total", "asr_abandoned_total", "asr_step_seconds_sum"),
         *("asr_speed_ratio_sum", "whisperx_service_info"),
     ) == [
         'whisperx_model_evictions_total{model="base"} 1.0',
@@ -71,11 +77,17 @@ def test_what_the_rooms_say_is_told() -> None:
         'whisperx_service_info{compute_type="float32",device="cpu",'
         'serve_mode="simple",version="1"} 1.0',
         "asr_queue_wait_seconds_sum 0.5",
+        'asr_stage_seconds_sum{stage="read"} 1.0',
         'asr_stage_seconds_sum{stage="decode"} 2.0',
         "asr_batch_rows_sum 4.0",
         "asr_engine_busy_seconds_total 1.5",
         "asr_tokens_total 70.0",
         'asr_restarts_total{actor="gpu"} 1.0',
+        'asr_errors_total{code="busy"} 1.0',
+        'asr_errors_total{code="invalid_audio"} 1.0',
+        'asr_refused_total{reason="busy"} 1.0',
+        'asr_abandoned_total{stage="queue"} 1.0',
+        'asr_step_seconds_sum{actor="listener"} 0.25',
         "asr_speed_ratio_sum 20.0",
     ]
 
