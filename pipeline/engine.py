@@ -141,7 +141,7 @@ class Engine(Protocol):
         ...
 
     def advance(self) -> Said:
-        """One token step for every row."""
+        """One token step for every row. Audio that is gone since a row joined does no harm."""
         ...
 
     def growing(self, rows: Sequence[Row]) -> tuple[SoFar, ...]:
