@@ -1,9 +1,12 @@
 import errno
 import socket
+import subprocess
+import sys
 
 import pytest
 import trio
 
+from asr.actors.thread import Hung
 from asr.pipeline.errors import ModelUnavailable, UnknownModel
 from asr.terminal.exits import exit_code
 
@@ -14,6 +17,7 @@ from asr.terminal.exits import exit_code
         (KeyboardInterrupt(), 130, ""),
         (UnknownModel("x"), 2, "asr-service: The model 'x' does not exist\n"),
         (ModelUnavailable("offline"), 69, "asr-service: offline\n"),
+        (Hung("gpu"), 71, "asr-service: the gpu thread hangs\n"),
         (
             OSError(errno.EADDRNOTAVAIL, "no such address"),
             69,
@@ -50,3 +54,25 @@ async def test_a_port_that_is_taken_is_recognised() -> None:
         with pytest.raises(OSError, match=str(errno.EADDRINUSE)) as caught:
             await trio.open_tcp_listeners(port, host="127.0.0.1")
     assert exit_code(caught.value) == 69
+
+
+@pytest.mark.parametrize(
+    ("seconds", "printed"), [("None", "flushed\n"), ("0.1", "flushed\nthread\nat exit\n")]
+)
+def test_a_thread_is_waited_for_unless_it_hangs(seconds: str, printed: str) -> None:
+    code = f"""
+import atexit, threading
+from asr.terminal.exits import leave
+
+def work():
+    threading.Event().wait({seconds})
+    print("thread")
+
+atexit.register(print, "at exit")
+threading.Thread(target=work).start()
+print("flushed")
+raise SystemExit(leave(3))
+"""
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (3, printed)
