@@ -52,7 +52,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """An upload's owner has left: look which. One that waits unread stands for all."""
+    """Somebody has left a file: look which. One that waits unread stands for all."""
 
 
 Message: TypeAlias = Store | Left
@@ -146,7 +146,8 @@ class Receiver:
         try:
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            self._files.forget(path)
+            self._say_left()
 
     def _unused(self, suffix: str) -> Path:
         return self._folder / f"{next(self._numbers)}{suffix}"
@@ -201,3 +202,5 @@ async def _serve(
         for upload in [upload for upload in uploads.values() if upload.left.is_set()]:
             await on_disk(files.drop, upload.path)
             del uploads[upload.path]
+        if files.forgotten:
+            await on_disk(files.free)

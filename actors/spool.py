@@ -1,6 +1,6 @@
 """The spool on the disk: a folder of this process alone, and the files being written in it.
 
-Everything here blocks, so the receiver calls it in a thread.
+Nearly everything here blocks, so the receiver calls it in a thread.
 """
 
 import errno
@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,7 @@ class Files:
         self._free_bytes = free_bytes
         self._free_min_bytes = free_min_bytes
         self._open: dict[Path, int] = {}
+        self._nameless: deque[int] = deque()
 
     def __iter__(self) -> Iterator[Path]:
         return iter(tuple(self._open))
@@ -75,9 +77,29 @@ class Files:
         if path in self._open:  # not if its first write had failed
             os.close(self._open.pop(path))
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether there is something for ``free`` to do."""
+        return bool(self._nameless)
+
+    def forget(self, path: Path) -> None:
+        """Delete the name of a file, which takes no time; its bytes go with ``free``, which may.
+
+        Measured on ext4: 0.07 to 0.25 s for the samples of ten hours.
+        """
+        with suppress(OSError):  # there is none, or no descriptor is to be had: at once, then
+            self._nameless.append(os.open(path, os.O_RDONLY))
+        path.unlink(missing_ok=True)
+
+    def free(self) -> None:
+        """Give back the bytes of the files that were forgotten."""
+        while self._nameless:
+            os.close(self._nameless.popleft())
+
     def close(self) -> None:
         for path in self:
             self.drop(path)
+        self.free()
 
 
 def explained(error: OSError) -> Exception:

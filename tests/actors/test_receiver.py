@@ -241,6 +241,21 @@ async def test_a_scratch_path_is_unused_and_what_was_put_there_goes(receiver: Re
     assert not one.exists()
 
 
+async def test_the_bytes_of_a_scratch_file_are_given_back_beside_the_event_loop(
+    nursery: trio.Nursery, tmp_path: Path, thread: FakeThread
+) -> None:
+    receiver = await opened(nursery, tmp_path, LARGE, in_thread=thread)
+    before = descriptors()
+    thread.hold()
+    with receiver.scratch(".s16") as path:
+        path.write_bytes(b"samples")
+    await wait_all_tasks_blocked()
+    assert (path.exists(), descriptors() - before) == (False, 1)
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert descriptors() == before
+
+
 async def test_the_folder_goes_when_the_receiver_does(tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         await opened(nursery, tmp_path, LIMITS)
