@@ -56,12 +56,13 @@ class WordTimes:
     async def of(self, segments: tuple[Segment, ...]) -> Timed:
         """All the segments that were taken, when their words are found; nothing can be taken after.
 
-        They come back as they were if nobody was to find their words.
+        They come back as they were if nobody was to find their words, or did so in time.
         """
         self._post.close()
-        return (
-            Timed(segments, self._warnings) if self._later is None else await self._later.result()
-        )
+        if self._later is None:
+            return Timed(segments, self._warnings)
+        timed = await self._later.in_time()
+        return timed or Timed(segments, (_said("the aligner was not done in time"),))
 
 
 @asynccontextmanager

@@ -10,6 +10,9 @@ from asr.pipeline.errors import AsrError
 
 T = TypeVar("T")
 
+# Kept of a request's time for what comes after the work that was waited for.
+SPARE_S = 1.0
+
 
 class Later(Generic[T]):
     """What a function will have returned or raised."""
@@ -25,6 +28,13 @@ class Later(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._values[0]
+
+    async def in_time(self) -> T | None:
+        """The result, or None if the deadline around the caller leaves no time to wait on."""
+        if not self._over.is_set():
+            with trio.move_on_at(trio.current_effective_deadline() - SPARE_S):
+                await self._over.wait()
+        return await self.result() if self._over.is_set() else None
 
     async def _run(self, work: Callable[[], Awaitable[T]]) -> None:
         try:

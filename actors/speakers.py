@@ -45,12 +45,14 @@ class Speakers:
     async def of(self, segments: tuple[Segment, ...]) -> Spoken:
         """Who speaks in these segments, once that is known.
 
-        A diarizer that fails never costs the transcript: there is a warning then.
+        A diarizer that fails or is late never costs the transcript: there is a warning then.
         """
         if self._later is None:
             return Spoken(segments)
         try:
-            diarization = await self._later.result()
+            diarization = await self._later.in_time()
+            if diarization is None:
+                raise SpeakersUnavailable("the diarizer was not done in time")
         except AsrError as error:
             return Spoken(self._shown(segments), None, (f"speakers were skipped: {error.message}",))
         said = partial(

@@ -75,6 +75,35 @@ async def test_a_translation_has_the_words_of_the_models_attention(walk: Walk) -
     assert transcript.warnings == (f"{ATTENTION}: a translation is not in the audio",)
 
 
+async def test_an_aligner_that_is_late_costs_no_transcript(
+    walk: Walk, autojump_clock: MockClock
+) -> None:
+    walk.script.says = lambda row: with_word(said(row))
+    walk.aligner_thread.hold()
+    with trio.fail_after(100):
+        transcript = await walk.transcribe(WORDS)
+    walk.aligner_thread.release()
+    assert scores(transcript) == [0.5, 0.5]
+    assert transcript.warnings == (f"{ATTENTION}: the aligner was not done in time",)
+
+
+async def test_who_leaves_while_words_are_found_has_no_transcript(
+    walk: Walk, nursery: trio.Nursery
+) -> None:
+    walk.aligner_thread.hold()
+    left: list[Transcript] = []
+
+    async def ask() -> None:
+        left.append(await walk.transcribe(WORDS))
+
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask)
+        await wait_all_tasks_blocked()
+        asking.cancel_scope.cancel()
+    walk.aligner_thread.release()
+    assert left == []
+
+
 async def test_why_words_could_not_be_aligned_is_said_once(walk: Walk) -> None:
     walk.script.says = lambda row: with_word(said(row))
     walk.aligner.faults = [AlignmentUnavailable("no network for it")] * 2

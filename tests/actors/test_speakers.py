@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from asr.pipeline.errors import (
     AlignmentUnavailable,
@@ -97,6 +97,18 @@ async def test_why_speakers_cannot_be_told_apart_is_said(walk: Walk) -> None:
     walk.diarizer.faults = [SpeakersUnavailable("weights are damaged")]
     transcript = await walk.transcribe(DIARIZE)
     assert transcript.warnings == ("speakers were skipped: weights are damaged",)
+
+
+async def test_a_diarizer_that_is_late_costs_no_transcript(
+    walk: Walk, autojump_clock: MockClock
+) -> None:
+    walk.diarizer_thread.hold()
+    with trio.fail_after(100):
+        transcript = await walk.transcribe(DIARIZE)
+    walk.diarizer_thread.release()
+    assert transcript.text == "10 130"
+    assert transcript.warnings == ("speakers were skipped: the diarizer was not done in time",)
+    assert trio.current_time() < 100
 
 
 async def test_what_the_diarizer_has_to_say_is_said(walk: Walk) -> None:
