@@ -175,11 +175,17 @@ class PlainHttp1(H11Protocol):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        if self.connection_state.get("crowded"):  # the first answer is the last
-            self.keep_alive_requests = self.config.keep_alive_max_requests
+        if self.connection_state.get("crowded"):
+            self._close_after_this()
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        pass
+        """Where a proxy in front may have seen another end of the body, nothing can follow it."""
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
+            self._close_after_this()
+
+    def _close_after_this(self) -> None:
+        """Have hypercorn say ``Connection: close`` in the next answer, and do it."""
+        self.keep_alive_requests = self.config.keep_alive_max_requests
 
 
 def install_guards() -> None:

@@ -32,12 +32,18 @@ def keep_alive_s() -> float:
 
 
 @pytest.fixture
-def settings(keep_alive_s: float) -> HttpSettings:
+def connections_max() -> int:
+    return 1000
+
+
+@pytest.fixture
+def settings(keep_alive_s: float, connections_max: int) -> HttpSettings:
     return HttpSettings(
         port=0,
         write_timeout_s=0.3,
         linger_s=0.3,
         keep_alive_s=keep_alive_s,
+        connections_max=connections_max,
         body_chunk_timeout_s=20,
     )
 

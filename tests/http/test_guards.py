@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -16,35 +15,34 @@ import trio.testing
 from hypercorn.trio.worker_context import WorkerContext
 
 from asr.http.guards import GuardedConfig, GuardedConnection
+from tests.attack.connections import (
+    CLOSING,
+    EARLY,
+    H2C,
+    HELLO_TLS,
+    PREFACE,
+    STATUS,
+    UPGRADE,
+    Attack,
+    attacks,
+    carry_out,
+)
 from tests.fakes import pass_time
 from tests.http.fakes import HELLO, segment
 from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
 
-UPGRADE = (
-    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-CHUNKED = b"POST /none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
-CLOSING = b"POST /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabcdef"
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-H2C = (
-    b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-    b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
-)
 KILLERS = {
     "an upgrade with a byte too much": (UPGRADE + b"x", b""),
-    "a bad chunk after an early answer": (CHUNKED, b"zz\r\n"),
+    "a bad chunk after an early answer": (EARLY, b"zz\r\n"),
     "more bytes than announced": (CLOSING, b"ghi"),
     "http/2 by prior knowledge": (PREFACE, b"\x00\x00\x05\x00\x01\x00\x00\x00\x01hello"),
     "http/2 by upgrade": (H2C, PREFACE),
-    "a pipelined request and gone": (CHUNKED + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
-    "garbage": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\r\n\r\n"),
+    "a pipelined request and gone": (EARLY + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
+    "garbage": (HELLO_TLS, b"\r\n\r\n"),
 }
 
 
@@ -73,28 +71,6 @@ async def test_an_upgrade_to_http2_is_answered_in_http1(server: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 200")
 
 
-def mutations(seed: int, count: int) -> Iterator[tuple[bytes, bytes]]:
-    """Requests of every kind with a few bytes changed, cut, doubled, or split in two."""
-    chance = random.Random(seed)
-    seeds = [
-        *(UPGRADE + b"\x81\x85abcdhello", CHUNKED + b"0\r\n\r\n", CLOSING, PREFACE, H2C),
-        *(post("/asr", asr_form()), b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2),
-    ]
-    for _ in range(count):
-        data = bytearray(chance.choice(seeds))
-        for _ in range(chance.randrange(4)):
-            at = chance.randrange(len(data))
-            change = chance.randrange(3)
-            if change == 0:
-                data[at] = chance.randrange(256)
-            elif change == 1:
-                del data[at : at + chance.randrange(1, 20)]
-            else:
-                data[at:at] = data[at : at + chance.randrange(1, 20)]
-        cut = chance.randrange(len(data) + 1)
-        yield bytes(data[:cut]), bytes(data[cut:])
-
-
 def open_files() -> int:
     return len(os.listdir("/dev/fd"))
 
@@ -112,13 +88,14 @@ async def test_700_mutated_connections_leave_nothing_behind(server: Server) -> N
     files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
     at_once = trio.CapacityLimiter(20)
 
-    async def one(first: bytes, second: bytes) -> None:
+    async def one(attack: Attack) -> None:
         async with at_once:
-            await attack(server, first, second)
+            await carry_out(attack, server.url)
 
     async with trio.open_nursery() as attackers:
-        for first, second in mutations(seed=20261122, count=700):
-            attackers.start_soon(one, first, second)
+        for attack in attacks(seed=20261122, count=700):
+            if attack.ending != "patient":  # those wait for timers that are long here
+                attackers.start_soon(one, attack)
     assert await settled(files, tasks)
     assert await server.healthy()
 
@@ -137,6 +114,39 @@ async def test_a_connection_whose_client_has_closed_it_is_given_back_at_once(
         await stream.send_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(lambda: len(counted(house)) == 1)
     assert await settled(files, tasks)
+
+
+@pytest.mark.parametrize("keep_alive_s", [30])
+async def test_a_client_that_leaves_behind_pipelined_requests_ends_the_one_at_work(
+    server: Server, house: FakeHouse
+) -> None:
+    files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
+    house.hold()
+    async with await server.connect() as stream:
+        request = post("/asr", asr_form())
+        await stream.send_all(request * 3)
+        await until(lambda: len(house.asked) == 1)
+    assert await settled(files, tasks)
+    assert len(house.asked) == 1
+
+
+async def test_pipelined_requests_are_answered_in_order(server: Server, house: FakeHouse) -> None:
+    one = post("/asr", asr_form())
+    heard = await server.say(one + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + one)
+    assert STATUS.findall(heard) == [b"200"] * 3
+    first, second, third = heard.split(b"HTTP/1.1 ")[1:]
+    assert b"Hello there" in first
+    assert b'"status":"healthy"' in second
+    assert b"Hello there" in third
+    assert len(house.asked) == 2
+
+
+async def test_nothing_follows_a_body_that_ends_in_two_ways(server: Server) -> None:
+    head = b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n"
+    heard = await server.say(head + b"\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert heard.startswith(b"HTTP/1.1 404")
+    assert b"connection: close" in heard
+    assert heard.count(b"HTTP/1.1") == 1
 
 
 async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
