@@ -8,6 +8,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING
 # Imports inside functions: --help and --version answer before anything heavy is loaded, and each
 # command loads only its own rooms.
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from asr.actors.house import House, Machine
     from asr.actors.tools import Tools
+    from asr.actors.trail import Trail
     from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
@@ -74,13 +77,28 @@ def serve(_arguments: Namespace, settings: "Settings") -> int:
 
     desk = replace(settings.http, connections_max=connections_max(settings))
     drain_s = settings.house.drain_s
-    work = partial(
-        serve_house,
-        open_the_house(settings),
-        partial(front, settings=desk, drain_s=drain_s),
-        patience_s=drain_s + SHUTDOWN_SLACK_S,
-    )
-    return trio.run(work)
+    with traces(settings) as told:
+        work = partial(
+            serve_house,
+            open_the_house(settings),
+            partial(front, settings=desk, drain_s=drain_s, told=told),
+            patience_s=drain_s + SHUTDOWN_SLACK_S,
+        )
+        return trio.run(work)
+
+
+@contextmanager
+def traces(settings: "Settings") -> "Iterator[Callable[[Trail], None]]":
+    """Who is told of requests that are over."""
+    from asr.settings import SettingsError
+    from asr.terminal.traces import open_traces
+
+    with ExitStack() as opened:
+        try:
+            told = opened.enter_context(open_traces(settings.traces))
+        except ValueError as error:
+            raise SettingsError((str(error),)) from None
+        yield told
 
 
 def connections_max(settings: "Settings") -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import inf
 from time import time_ns
 from typing import TypeAlias
 
@@ -40,6 +41,7 @@ class Trail:
     parent: str = ""  # the W3C traceparent that it came with
     began_s: float = field(default_factory=trio.current_time)
     began_ns: int = field(default_factory=time_ns)
+    ended_s: float = inf
     stages: dict[str, Stage] = field(default_factory=dict)
     facts: dict[str, Fact] = field(default_factory=dict)
     left_in: str | None = None  # the stage in which it was cancelled
@@ -104,3 +106,7 @@ def requests() -> tuple[str, ...]:
     """The ids of the requests that this task or thread works for."""
     own = request_id()
     return (own,) if own else tuple(sorted(filter(None, _WORKING_FOR.get()())))
+
+
+def untold(_trail: Trail) -> None:
+    """Nobody wants to hear of requests that are over."""

@@ -22,6 +22,7 @@ from asr.pipeline.engine import EngineSettings
 from asr.pipeline.models import ModelSettings
 from asr.pipeline.speakers import SpeakerSettings
 from asr.terminal.logs import LogSettings
+from asr.terminal.traces import TraceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Settings:
     urls: UrlSettings
     http: HttpSettings
     log: LogSettings
+    traces: TraceSettings
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Self:

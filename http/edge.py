@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import trio
 
-from asr.actors.trail import Trail, begin
+from asr.actors.trail import Trail, begin, untold
 from asr.http.exchange import Exchange
 from asr.http.proxies import forwarded
 
@@ -33,10 +33,6 @@ GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Of W3C's trace context, version 00: the trace, its span, and whether they are recorded.
 TRACE = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 SITE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")  # of a request line that names it
-
-
-def untold(_trail: Trail) -> None:
-    """Nobody wants to hear of requests."""
 
 
 class Edge:
@@ -86,13 +82,15 @@ class Edge:
     def _tell(self, exchange: Exchange, trail: Trail) -> None:
         """The request is over: its numbers, its line, its spans."""
         exchange.describe(trail)
-        took_s = trio.current_time() - trail.began_s
+        trail.ended_s = trio.current_time()
+        took_s = trail.ended_s - trail.began_s
         self._metrics.request(exchange.endpoint, exchange.status, took_s)
         self._metrics.walked(trail)
         if not exchange.complete:
             self._metrics.abandoned(trail.left_in or "other")
         log_line(trail, took_s, level=exchange.level)
-        self._told(trail)
+        if exchange.level > logging.DEBUG:
+            self._told(trail)
 
 
 def log_line(trail: Trail, took_s: float, *, level: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import hypercorn.trio
 import trio
 
+from asr.actors.trail import untold
 from asr.http.app import create_app
 from asr.http.connections import Connections
 from asr.http.door import Door
@@ -18,9 +19,12 @@ from asr.http.edge import Edge
 from asr.http.guards import GuardedConfig, install_guards
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hypercorn.typing import ASGIFramework
 
     from asr.actors.house import House
+    from asr.actors.trail import Trail
     from asr.http.edge import App
     from asr.http.patience import Patience
     from asr.http.settings import HttpSettings
@@ -37,17 +41,20 @@ async def serve(
     *,
     stop: trio.Event,
     drain_s: float,
+    told: Callable[[Trail], None] = untold,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until ``stop``, then let accepted requests finish for ``drain_s``.
 
     ``started`` gives the URLs that are really listened on. While it drains, the sockets stay open
-    and new requests hear 503. OSError if an address cannot be had.
+    and new requests hear 503. ``told`` hears of each request that is over. OSError if an address
+    cannot be had.
     """
     install_guards()
     door = Door()
     app = cast("App", create_app(house, settings, door=door))
-    edge = Edge(app, door=door, metrics=house.metrics, proxy_hops=settings.proxy_hops)
+    hops = settings.proxy_hops
+    edge = Edge(app, door=door, metrics=house.metrics, proxy_hops=hops, told=told)
     listeners = await open_listeners(settings)
     if not settings.keys():
         warn_if_open(listeners)
