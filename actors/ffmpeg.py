@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
@@ -101,7 +103,7 @@ async def decode(
     argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=longest_s, raw=wanted.raw, stream=stream)
     words = Words()
     status = await _run(argv, growth, check, words)
-    if status != 0:
+    if status != 0 or not target.exists():
         raise _refusal(source, status, words)
     return _checked(open_samples(target), seconds_max)
 
@@ -153,7 +155,8 @@ async def _child(argv: list[str]) -> AsyncIterator[trio.Process]:
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left of them
+            os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
         with trio.CancelScope(shield=True):  # a killed process ends at once
             await process.wait()
             if process.stderr is not None:
@@ -248,7 +251,7 @@ async def _watch(
 ) -> None:
     """Hear what the child says until it ends; look after it meanwhile."""
     assert process.stderr is not None
-    look_at = trio.current_time()
+    look_at, ended = trio.current_time(), False
     while True:
         heard: bytes | bytearray | None = None
         with trio.move_on_at(look_at):
@@ -258,6 +261,9 @@ async def _watch(
         if heard is not None:
             listener.hear(heard)
         if trio.current_time() >= look_at:
+            if ended:
+                return  # what it had started holds on to its stderr
+            ended = process.returncode is not None
             growth.check()
             check()
             look_at = trio.current_time() + LOOK_EVERY_S
