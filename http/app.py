@@ -11,6 +11,7 @@ from quart_trio import QuartTrio
 
 from asr.http.asr import add_asr_routes
 from asr.http.body import BoundedRequest, LingeringConnection
+from asr.http.browsers import add_browser_rules
 from asr.http.connections import crowded
 from asr.http.cors import add_cors
 from asr.http.detect import add_detect_routes
@@ -70,6 +71,7 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     house.metrics.describe(version=release, device=house.device, compute_type=house.compute_type)
     add_error_answers(app)
     add_cors(app, settings)
+    add_browser_rules(app, settings)
     add_doorkeeper(app, door)
     add_keys(app, settings)
     add_asr_routes(app, house, settings)

@@ -14,6 +14,8 @@ READABLE = Layout(line_width_max=42, lines_max=2, cue_s_max=7.0)
 
 KEY = re.compile(r"[!-~]{1,512}")  # what every client can put into a header as it is
 
+HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
 # Not only web pages have origins: desktop programs and browser extensions have their own schemes.
 ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 DEFAULT_PORTS = frozenset({("http", ":80"), ("https", ":443")})  # browsers leave these out
@@ -35,6 +37,12 @@ class HttpSettings:
         "",
         "whose pages may read the answers in a browser: origins such as https://app.example, "
         "separated by commas; *: everybody's",
+    )
+    hosts_allowed: str = setting(
+        "ASR_HOSTS_ALLOWED",
+        "",
+        "public names by which clients reach this server, separated by commas; addresses and local "
+        "names always do, and with API_KEYS every name; *: every name",
     )
     proxy_hops: int = setting(
         "ASR_PROXY_HOPS", 0, "reverse proxies in front whose X-Forwarded-For and -Proto count"
@@ -70,6 +78,7 @@ class HttpSettings:
         """ValueError for keys or origins that no client could ever send."""
         self.keys()
         self.origins()
+        self.hosts()
 
     def keys(self) -> tuple[str, ...]:
         """The keys that open the server; none: it is open to all."""
@@ -83,6 +92,14 @@ class HttpSettings:
     def origins(self) -> frozenset[str]:
         """The allowed origins as browsers write them, or ``*``."""
         return frozenset(map(_origin, _listed(self.cors_origins)))
+
+    def hosts(self) -> frozenset[str]:
+        """Names that clients may call this server by, beside those that nobody has in public."""
+        hosts = frozenset(entry.lower().rstrip(".") for entry in _listed(self.hosts_allowed))
+        for host in sorted(hosts):
+            if not (HOST_NAME.fullmatch(host) or host == "*"):
+                raise ValueError(f"ASR_HOSTS_ALLOWED cannot hold {host!r}: expected a name, or *")
+        return hosts
 
     @property
     def layout(self) -> Layout:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
+from asr.http.browsers import HEADERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# What HTTP itself needs of every answer.
-UNSAID = {"Content-Type", "Content-Length", "X-Accel-Buffering"}
+# What HTTP itself needs of every answer, and browsers.
+UNSAID = {"Content-Type", "Content-Length", "X-Accel-Buffering", *HEADERS}
 EDGES = {"X-Request-Id"}  # is not there without the edge, which is not in memory
 
 
