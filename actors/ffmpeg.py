@@ -103,9 +103,9 @@ async def decode(
     argv = ffmpeg_argv(ffmpeg, source, target, seconds_max=longest_s, raw=wanted.raw, stream=stream)
     words = Words()
     status = await _run(argv, growth, check, words)
-    if status != 0 or not target.exists():
+    if status != 0:
         raise _refusal(source, status, words)
-    return _checked(open_samples(target), seconds_max)
+    return _checked(target, seconds_max)
 
 
 def _bytes(seconds: float) -> int:
@@ -282,8 +282,9 @@ def _refusal(source: Path, status: int, words: Words) -> Exception:
     return UnreadableAudio("the file is damaged or of no known audio format")
 
 
-def _checked(audio: Audio, seconds_max: float) -> Audio:
-    if audio.samples == 0:
+def _checked(target: Path, seconds_max: float) -> Audio:
+    audio = open_samples(target) if target.exists() else None
+    if audio is None or audio.samples == 0:
         raise UnreadableAudio("the file holds no sound")
     if audio.duration_s > seconds_max:
         raise TooLarge(
