@@ -75,12 +75,13 @@ def serve(_arguments: Namespace, settings: "Settings") -> int:
     from asr.http.server import serve as front
     from asr.terminal.serve import serve_house
 
+    house = open_the_house(settings)
     desk = replace(settings.http, connections_max=connections_max(settings))
     drain_s = settings.house.drain_s
     with traces(settings) as told:
         work = partial(
             serve_house,
-            open_the_house(settings),
+            house,
             partial(front, settings=desk, drain_s=drain_s, told=told),
             patience_s=drain_s + SHUTDOWN_SLACK_S,
         )
@@ -119,9 +120,9 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     from asr.terminal.signals import interruptible
     from asr.terminal.transcribe import job, transcribe_files
 
-    asked = job(arguments)
+    asked, house = job(arguments), open_the_house(settings)
     at_once = settings.house.running_max(pick_device(settings.engine.device))
-    work = partial(transcribe_files, open_the_house(settings), asked, at_once=at_once)
+    work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
 
 
@@ -153,14 +154,13 @@ def load_engine(settings: "EngineSettings") -> "Engine":
 
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
-    """All actors, ready to be opened."""
+    """All actors, ready to be opened. To be called before anything looks at MLX's devices."""
     from asr.actors.fetcher import Fetcher
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
-    from asr.blas import preload_blas
     from asr.pipeline.device import leave_thread
 
-    log.info("linear algebra on the CPU: %s", preload_blas())  # before anything imports MLX
+    choose_blas()
     runs_on = machine(settings.engine)
     return open_house(
         settings.house,
@@ -174,6 +174,15 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
         fetcher=Fetcher(settings.urls),
         leave_thread=leave_thread,
     )
+
+
+def choose_blas() -> None:
+    """Have the fast linear algebra in memory before anything imports MLX, if only to look at it."""
+    from asr.blas import REFERENCE, preload_blas
+
+    chosen = preload_blas()
+    level = logging.WARNING if chosen.startswith(REFERENCE) else logging.INFO
+    log.log(level, "linear algebra on the CPU: %s", chosen)
 
 
 def tools(settings: "Settings", device: str) -> "Tools":

@@ -166,6 +166,11 @@ def test_a_request_leaves_one_line_that_says_where_its_time_went(story: Story) -
     assert story.request("unheard")["level"] == "warning"
 
 
+def test_the_log_says_what_computes_and_that_it_is_not_the_slow_one(story: Story) -> None:
+    (line,) = (each for each in story.log if each["event"].startswith("linear algebra"))
+    assert line["level"] == "info"  # a warning where it is slow
+
+
 def test_no_line_of_the_log_holds_what_people_say_or_where_we_keep_it(story: Story) -> None:
     assert "hush" not in json.dumps(story.log)
 
