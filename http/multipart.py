@@ -6,6 +6,8 @@ to a file when a network chunk ends within a boundary.
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PARTS_MAX = 64  # the richest client known sends 14
+HEADERS_MAX = 8  # of a part; clients send two or three
+PREAMBLE_BYTES_MAX = 4096  # before the first part: nothing, with all clients known
+HEADER_BYTES_MAX = 4224  # a file name of 4 KiB, and what is around it
 FIELD_BYTES_MAX = 65_536  # all field values and names together, but for the clips of known voices
 CLIP = KNOWN_SPEAKER_REFERENCES.name
 CLIP_BYTES_MAX = REFERENCE_BYTES_MAX * 4 // 3 + 200  # one of those, in base64, and a head
@@ -84,6 +89,9 @@ class MultipartForm:
         self._file_field = file_field
         self._fields: list[tuple[str, bytearray]] = []
         self._field_bytes = 0
+        self._preamble = bytearray()
+        self._begins = re.compile(rb"(?:^|\n)(--" + re.escape(boundary) + rb")")
+        self._begun = False
         self._parts = 0
         self.has_file = False
         self._in_file = False
@@ -104,21 +112,38 @@ class MultipartForm:
                     "on_part_data": self._take_data,
                     "on_end": self._end,
                 },
+                max_header_count=HEADERS_MAX,
+                max_header_size=HEADER_BYTES_MAX,
             )
         except FormParserError:
             raise InvalidRequest("The boundary of the multipart body is too long") from None
+        # It warns of each malformed form: clients that send them must not fill the log.
+        self._parser.logger = logging.Logger("multipart", logging.CRITICAL)
 
     def feed(self, chunk: bytes) -> Sequence[memoryview]:
         if self._ended:  # an epilogue means nothing
             return []
         self._pieces = []
         try:
-            self._parser.write(chunk)
+            self._parser.write(chunk if self._begun else self._from_first_part(chunk))
         except FormParserError:
-            raise InvalidRequest("The multipart body is malformed") from None
+            raise malformed() from None
         return self._pieces
 
+    def _from_first_part(self, chunk: bytes) -> bytes:
+        """What there is from the first boundary on: the parser takes some preambles, if unsplit."""
+        self._preamble += chunk
+        found = self._begins.search(self._preamble)
+        if (found.start(1) if found else len(self._preamble)) > PREAMBLE_BYTES_MAX:
+            raise malformed()
+        if found is None:
+            return b""
+        self._begun = True
+        return bytes(self._preamble[found.start(1) :])
+
     def finish(self) -> list[tuple[str, str]]:
+        if not self._begun:
+            raise malformed()
         if not self._ended:
             raise InvalidRequest("The multipart body ends before its last boundary")
         return [(name, decoded(name, value)) for name, value in self._fields]
@@ -189,6 +214,11 @@ class MultipartForm:
 def holds_clip(name: str) -> bool:
     """Whether a field holds a voice, which takes more room than words."""
     return bare_name(name) == CLIP
+
+
+def malformed() -> InvalidRequest:
+    """The error for what is no form at all."""
+    return InvalidRequest("The multipart body is malformed")
 
 
 def too_rich() -> InvalidRequest:

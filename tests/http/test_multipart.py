@@ -46,6 +46,22 @@ def test_the_file_is_known_by_its_field_name(disposition: str) -> None:
     assert (audio, fields) == (AUDIO, [])
 
 
+@pytest.mark.parametrize(
+    "preamble", [b"\r\n", b"This is a form.\r\n", b"\r\nmulti-part\n", b"--\n"]
+)
+def test_a_preamble_means_nothing(preamble: bytes) -> None:
+    body = preamble + FILE + END
+    for cut in range(len(body)):
+        assert parse([body[:cut], body[cut:]]) == (AUDIO, "a.wav", [])
+
+
+def test_a_preamble_is_bounded() -> None:
+    with pytest.raises(InvalidRequest, match="malformed"):
+        parse([b"\r\n" * 3000 + FILE + END])
+    with pytest.raises(InvalidRequest, match="malformed"):
+        MultipartForm(BOUNDARY.encode(), "file").feed(b"\r\n" * 3000)
+
+
 def test_an_epilogue_means_nothing() -> None:
     assert parse([FILE + END, FILE, b"junk"]) == (AUDIO, "a.wav", [])
 
@@ -55,7 +71,7 @@ def test_an_epilogue_means_nothing() -> None:
     [
         (FILE + FILE + END, "The form has more than one file"),
         (FILE, "The multipart body ends before its last boundary"),
-        (b"", "The multipart body ends before its last boundary"),
+        (b"", "The multipart body is malformed"),
         (b"junk" * 20, "The multipart body is malformed"),
         (FILE + part('form-data; name="n"') * 64 + END, "The form has more than 64 parts"),
         (part('form-data; name="n"', b"\xff") + FILE + END, "n is not UTF-8 text"),
@@ -106,3 +122,17 @@ def test_there_is_a_bound_to_clips_too(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse([body + FILE + END])
     assert caught.value.param == "known_speaker_references"
+
+
+def test_malformed_forms_leave_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The parser's own warnings would be as many as a client likes."""
+    with pytest.raises(InvalidRequest, match="malformed"):
+        parse([b"junk" * 20])
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("headers", [b"X: y\r\n" * 8, b"X: " + b"y" * 4300 + b"\r\n"])
+def test_headers_of_a_part_are_bounded(headers: bytes) -> None:
+    body = FILE.replace(b"\r\n\r\n", b"\r\n" + headers + b"\r\n", 1)
+    with pytest.raises(InvalidRequest, match="malformed"):
+        parse([body + END])
