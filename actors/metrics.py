@@ -147,6 +147,8 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        for reason in sorted(REFUSALS):  # from 0 on: a rate does not see what begins with 1
+            self._refused.labels(reason)
         self._abandoned = Counter(
             "asr_abandoned",
             "Requests whose client left before it had the answer, by where they were",
@@ -228,6 +230,7 @@ class Metrics:
     def up(self, actor: str, up: bool, /) -> None:
         """An actor is at work from here on, or not."""
         self._up.labels(actor).set(up)
+        self._restarts.labels(actor)  # from 0 on
 
     def describe(self, *, version: str, device: str, compute_type: str) -> None:
         """What is running, as labels."""

@@ -68,7 +68,12 @@ def test_what_the_rooms_say_is_told() -> None:
         *("whisperx_model_evictions_total", "asr_batch_rows_sum", "asr_tokens_total"),
         "asr_engine_busy_seconds_total",
         *("asr_restarts_total", "asr_queue_wait_seconds_sum", "asr_stage_seconds_sum"),
-        *("asr_errors_total", "asr_refused_total", "asr_abandoned_total", "asr_step_seconds_sum"),
+        *(
+            "asr_errors_total",
+            'asr_refused_total{reason="b',
+            "asr_abandoned_total",
+            "asr_step_seconds_sum",
+        ),
         *("asr_speed_ratio_sum", "whisperx_service_info"),
     ) == [
         'whisperx_model_evictions_total{model="base"} 1.0',
