@@ -153,6 +153,11 @@ async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
     assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
 
 
+async def test_an_upgrade_that_http_forbids_keeps_no_connection_open(server: Server) -> None:
+    late = UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\x81\x85abcdhello"
+    assert (await server.say(late, within_s=3)).startswith(b"HTTP/1.1 404")
+
+
 async def test_a_connection_serves_many_requests(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         answers = [await client.post("/asr", content=b"x") for _ in range(3)]
