@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 
+from tests.fakes import pass_time
 from tests.http.wire import asr_form, post, read_all
 from tests.real import left, process, sounds
 from tests.real.rig import Rig, rigged
@@ -123,7 +124,7 @@ async def test_a_slow_upload_is_given_up(server: process.Server, drips: bool) ->
 
         async def drip() -> None:
             while True:
-                await trio.sleep(0.5)
+                await pass_time(0.5)
                 await stream.send_all(b"a")
 
         if drips:  # never a pause, and never the end

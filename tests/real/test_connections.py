@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import trio
-import trio.testing
 
 from bench.connections import GROWS_MB, SETTINGS, campaign
 from tests.attack.connections import (
@@ -25,6 +24,7 @@ from tests.attack.connections import (
     Attack,
     carry_out,
 )
+from tests.fakes import pass_time
 from tests.http.wire import FORM_TYPE, asr_form, post, read_all
 from tests.real import process, sounds
 from tests.real.rig import Rig, rigged
@@ -125,7 +125,7 @@ async def test_a_head_that_comes_byte_by_byte_is_cut(server: process.Server) -> 
             with suppress(trio.BrokenResourceError):
                 while True:
                     await stream.send_all(b"a")
-                    await trio.testing.wait_all_tasks_blocked(0.1)
+                    await pass_time(0.1)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drip)
