@@ -54,7 +54,12 @@ class Corpus:
     @cached_property
     def files(self) -> tuple[tuple[str, bytes], ...]:
         """Odd files that are always the same, in an order of the seed's."""
-        return self._shuffled(chain(media.ODD_WAVS.items(), self.canaries.lures()))
+        flac = self.containers["flac"]
+        forged = (
+            (f"a forged track of {digits} digits", media.with_a_forged_track(flac, digits))
+            for digits in (1, 6, 7, 4000, 4400, 5000)
+        )
+        return self._shuffled(chain(media.ODD_WAVS.items(), self.canaries.lures(), forged))
 
     @cached_property
     def odd_forms(self) -> tuple[tuple[str, Request, frozenset[int]], ...]:
