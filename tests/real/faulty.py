@@ -69,7 +69,7 @@ class Caller:
 
 @asynccontextmanager
 async def caller(server: process.Server) -> AsyncIterator[Caller]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=200) as client:
         yield Caller(client)
 
 
