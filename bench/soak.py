@@ -1,6 +1,7 @@
 """Mixed clients for a long time: nothing grows, nothing is lost, nothing is answered twice.
 
-    uv run python -m bench.soak [--minutes 30] [--clients 6] [--calms 10] [--model base] [--seed 1]
+    uv run python -m bench.soak [--minutes 30] [--clients 6] [--calms 10] [--seed 1]
+        [--model base] [--other tiny.en]
 
 Starts ``run.py`` as a process on a free port. The clients send good files in every manner, ask for
 another model, send what has to be refused, and hang up half way. So many times they pause, and
@@ -93,12 +94,13 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--calms", type=int, default=10)
     parser.add_argument("--model", default="base")
+    parser.add_argument("--other", default="tiny.en")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     ledger = Ledger()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        settings = {**SETTINGS, "PRELOAD_MODEL": given.model}
+        settings = {**SETTINGS, **os.environ, "PRELOAD_MODEL": given.model}
         with log.open("wb") as lines, serving(lines, **settings) as service:
             print(f"{describe()}; {service.ready}\n{given.clients} clients, seed {given.seed}\n")
             calms = trio.run(soak, service, given, ledger)
@@ -120,7 +122,9 @@ async def soak(service: Service, given: argparse.Namespace, ledger: Ledger) -> l
         trio.open_nursery() as nursery,
     ):
         for number in range(given.clients):
-            visitor = Visitor(client, random.Random(given.seed * 1000 + number), ledger)
+            visitor = Visitor(
+                client, random.Random(given.seed * 1000 + number), ledger, given.other
+            )
             nursery.start_soon(visit, visitor, gate)
         for _ in range(given.calms):
             gate.open.set()

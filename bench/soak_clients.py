@@ -60,6 +60,7 @@ class Visitor:
     client: httpx.AsyncClient
     chance: random.Random
     ledger: Ledger
+    other: str  # a model that is not the default one
 
     async def come(self) -> None:
         """One request of some kind."""
@@ -118,7 +119,7 @@ class Visitor:
 
     async def other_model(self) -> None:
         """For this one the model has to be changed."""
-        path = "/asr?output=txt&model=tiny.en"
+        path = f"/asr?output=txt&model={self.other}"
         answer, request_id = await self._post(path, "audio_file", WARM_UP, "other model")
         if answer.status_code == 200:
             self.ledger.check(request_id, answer.text, WARM_UP)
