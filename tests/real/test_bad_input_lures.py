@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.pipeline.errors import UnreadableAudio
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # What a reader that trusts everybody would be told, by the kind of file.
 TRUSTING: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "m3u8": ("-f", "hls", "-allowed_extensions", "ALL", "-extension_picky", "0"),
+        "m3u8": ("-f", "hls", "-allowed_extensions", "ALL"),
         "concat script": ("-f", "concat", "-safe", "0"),
         "DASH": (),
         "MOV elsewhere, alias": ("-enable_drefs", "1", "-use_absolute_path", "1"),
@@ -54,7 +55,7 @@ def test_a_reader_that_trusts_everybody_opens_what_a_lure_asks_for(
     source = tmp_path / "lure"
     for name, content in lures(watched, kind).items():
         source.write_bytes(content)
-        argv = [find_ffmpeg(), "-v", "quiet", "-protocol_whitelist", PROTOCOLS, *TRUSTING[kind]]
+        argv = [get_ffmpeg_exe(), "-v", "quiet", "-protocol_whitelist", PROTOCOLS, *TRUSTING[kind]]
         with subprocess.Popen([*argv, "-i", str(source)], stdin=subprocess.DEVNULL) as reader:
             try:
                 assert touched_soon(watched), name
