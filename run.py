@@ -159,7 +159,11 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.pipeline.device import leave_thread
+    from asr.settings import SettingsError
+    from asr.terminal.cache import find_problem
 
+    if problem := find_problem(settings.models.cache_dir):
+        raise SettingsError((problem,))
     choose_blas()
     runs_on = machine(settings.engine)
     return open_house(

@@ -30,6 +30,7 @@ class Ear:
 
     def __init__(self, audio: Audio, notify: Notify) -> None:
         self.heard = Assembly(audio.duration_s)
+        self.prompt_cut = False  # whether the model saw only the end of the prompt
         self._done_s = 0.0
         self._diarized = 1.0  # the share of it; all, unless somebody is at it
         self._told: tuple[Segment, ...] = ()  # of the window that is not answered yet
@@ -51,6 +52,7 @@ class Ear:
     def hear(self, answer: Heard) -> tuple[Segment, ...]:
         """Take in a window that is answered, its first hypothesis is of all of it: its segments."""
         self._done_s = answer[0].window.end_s
+        self.prompt_cut = self.prompt_cut or answer[0].prompt_cut
         segments = self.heard.preview(answer)
         if not _begins_with(segments, self._told):
             end_s = self._told[-1].end_s

@@ -47,7 +47,7 @@ class Speakers:
 
         A diarizer that fails or is late never costs the transcript: there is a warning then.
         """
-        if self._later is None:
+        if self._later is None or not segments:  # of silence there is nothing to wait for
             return Spoken(segments)
         try:
             diarization = await self._later.in_time()

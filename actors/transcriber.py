@@ -137,7 +137,7 @@ async def transcribe(
         options.task,
         audio.duration_s,
         spoken.segments,
-        (*timed.warnings, *spoken.warnings, *_warnings(options)),
+        (*timed.warnings, *spoken.warnings, *_warnings(options, ear)),
         spoken.diarization,
     )
 
@@ -202,11 +202,14 @@ def _temperatures(coldest: float | None) -> tuple[float, ...]:
     return (coldest, *(warmer for warmer in TEMPERATURES if warmer > coldest))
 
 
-def _warnings(options: Options) -> tuple[str, ...]:
+def _warnings(options: Options, ear: Ear) -> tuple[str, ...]:
     """What was asked for and not done, or done otherwise."""
     said = {
         "hotwords were put in front of the prompt: Whisper has no other way to favour words": (
             options.hotwords is not None
+        ),
+        "only the end of hotwords and prompt was used: Whisper has room for 223 tokens of them": (
+            ear.prompt_cut
         ),
     }
     return tuple(warning for warning, applies in said.items() if applies)

@@ -97,7 +97,8 @@ class Bench(Generic[Q, A]):
     async def step(self) -> None:
         """A step of the question whose turn it is; it goes to the end, unless it is done."""
         asked = self.waiting.popleft()
-        working_for(lambda: (asked.reply.whose,))
+        whose = asked.reply.whose
+        working_for(lambda: (whose,))  # nothing of the question is kept by that
         with ExitStack() as over:
             over.callback(self._strike, asked)  # also after a crash, which is told to nobody else
             if await self._goes_on(asked):

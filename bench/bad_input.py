@@ -46,6 +46,7 @@ def main() -> int:
             "PRELOAD_MODEL": "tiny.en",
             "PORT": "0",
             "ASR_LOG_LEVEL": "error",
+            "ASR_URL_ALLOWED": "true",
         }
         with (
             canaries(folder) as watched,

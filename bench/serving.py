@@ -28,16 +28,22 @@ class Service:
 
 
 @contextmanager
-def serving(log: IO[bytes] | None = None, /, **settings: str) -> Iterator[Service]:
+def serving(
+    log: IO[bytes] | None = None,
+    /,
+    *program: str,
+    **settings: str,
+) -> Iterator[Service]:
     """A service with these settings, and the environment's; it is asked to end afterwards.
 
-    Its log goes into ``log``, if given, else where ours goes.
+    Its log goes into ``log``, if given, else where ours goes. ``program`` is what Python runs, if
+    not ``run.py``.
     """
     environ = {**os.environ, "ASR_LOG_LEVEL": "warning", **settings, "PORT": "0"}
     began = time.perf_counter()
-    command = [sys.executable, str(ROOT / "run.py")]
+    command = [sys.executable, *(program or (str(ROOT / "run.py"),))]
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
     ) as process:
         try:
             assert process.stdout is not None

@@ -57,8 +57,6 @@ class Edge:
         self._told = told
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            scope, receive, send = as_plain_get(scope, receive, send)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -122,21 +120,3 @@ def plain_path(path: str) -> str:
     """The path alone, whatever form of address the request line has; always with a slash."""
     path = SITE.sub("", path, count=1) if SITE.match(path) else path
     return path if path.startswith("/") else f"/{path}"
-
-
-def as_plain_get(scope: Message, receive: Receive, send: Send) -> tuple[Message, Receive, Send]:
-    """A WebSocket handshake as the GET that it also is: nothing here speaks WebSocket.
-
-    So the client hears 401, 404 or whatever a GET would, and is counted like everybody.
-    """
-    request = {"type": "http.request", "body": b"", "more_body": False}
-
-    async def receive_http() -> Message:
-        message = await receive()
-        return request if message["type"] == "websocket.connect" else {"type": "http.disconnect"}
-
-    async def send_http(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    scheme = scope["scheme"].replace("ws", "http")
-    return {**scope, "type": "http", "method": "GET", "scheme": scheme}, receive_http, send_http

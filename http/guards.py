@@ -12,6 +12,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import h11
 import hypercorn.protocol
 import hypercorn.trio.run
 import trio
@@ -25,7 +26,6 @@ from asr.http.connections import RETRY_S, SENTENCE, Connections
 from asr.http.patience import Patience
 
 if TYPE_CHECKING:
-    import h11
     from hypercorn.events import Event
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class GuardedConnection(TCPServer):
 
 
 class PlainHttp1(H11Protocol):
-    """HTTP/1.1 and nothing else: a client cannot talk its way into HTTP/2 on a plain socket."""
+    """HTTP/1.1 and nothing else: a client cannot talk its way into HTTP/2 or WebSocket."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -182,6 +182,22 @@ class PlainHttp1(H11Protocol):
         """Where a proxy in front may have seen another end of the body, nothing can follow it."""
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
             self._close_after_this()
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Take an upgrade for the request that it also is.
+
+        One to WebSocket would have hypercorn leave HTTP behind, timers and all, even for a client
+        that HTTP forbids it to.
+        """
+        headers = [header for header in request.headers if header[0] != b"upgrade"]
+        if len(headers) < len(request.headers):
+            request = h11.Request(
+                method=request.method,
+                target=request.target,
+                headers=headers,
+                http_version=request.http_version,
+            )
+        await super()._create_stream(request)
 
     def _close_after_this(self) -> None:
         """Have hypercorn say ``Connection: close`` in the next answer, and do it."""

@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from asr.pipeline.digests import find_damaged
+
 # mlx_whisper.whisper.ModelDimensions; a folder whose config lacks one of them is not for MLX.
 DIMENSIONS = (
     "n_mels",
@@ -42,6 +44,14 @@ def find_flaw(folder: Path) -> str | None:
     if weights is None:
         return "it has no weights in MLX form"
     return _config_flaw(folder / "config.json") or _weights_flaw(weights)
+
+
+def find_damage(folder: Path) -> str | None:
+    """As ``find_flaw``, and reads every byte: none may have changed since the files came."""
+    if flaw := find_flaw(folder):
+        return flaw
+    files = (file for file in (find_weights(folder), folder / "config.json") if file)
+    return "its files are damaged" if find_damaged(files) else None
 
 
 def folder_bytes(folder: Path) -> int:

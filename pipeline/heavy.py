@@ -70,12 +70,12 @@ def _allow_plain_values() -> None:
     from omegaconf.nodes import AnyNode
     from pyannote.audio.core.model import Introspection
     from pyannote.audio.core.task import Problem, Resolution, Specifications
+    from torch.torch_version import TorchVersion
 
     ours: list[Any] = [Introspection, Problem, Resolution, Specifications]
     theirs: list[Any] = [AnyNode, ContainerMetadata, ListConfig, Metadata]
     plain: list[Any] = [collections.defaultdict, dict, int, list, typing.Any]
-    version: Any = torch.torch_version.TorchVersion
-    torch.serialization.add_safe_globals([*ours, *theirs, *plain, version])
+    torch.serialization.add_safe_globals([*ours, *theirs, *plain, TorchVersion])
 
 
 def _hush() -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asr.pipeline.checkpoint import WEIGHTS, find_flaw, find_weights
+from asr.pipeline.checkpoint import WEIGHTS, find_damage, find_flaw, find_weights
 from asr.pipeline.errors import ModelUnavailable
+from asr.pipeline.names import COMMIT, MAIN
 
 # Bytes done, and of how many if that is known. Called from the library's threads.
 Report = Callable[[int, int | None], None]
@@ -27,40 +28,49 @@ class Hub:
     token: str | None = field(default=None, repr=False)
     offline: bool = False
 
-    def find(self, repo: str) -> Path | None:
-        """The usable copy of a repository's main branch in the cache, if there is one."""
+    def find(self, repo: str, revision: str = MAIN) -> Path | None:
+        """The usable copy of a repository's revision in the cache, if there is one."""
         # https://huggingface.co/docs/huggingface_hub/guides/manage-cache describes the layout.
         # Read by hand: the library takes a second to import.
         home = self._cache / f"models--{repo.replace('/', '--')}"
         try:
-            commit = (home / "refs" / "main").read_text().strip()
+            known = COMMIT.fullmatch(revision)
+            commit = revision if known else (home / "refs" / revision).read_text().strip()
         except OSError:
             return None
         snapshot = home / "snapshots" / commit
         return snapshot if find_flaw(snapshot) is None else None
 
-    def download(self, repo: str, report: Report | None = None) -> Path:
-        """Download what is missing of a repository and return its folder. Blocks for long.
+    def download(self, repo: str, report: Report | None = None, *, revision: str = MAIN) -> Path:
+        """Download what is missing or damaged of a repository; its folder. Blocks for long.
 
         One file of weights is fetched, in the format that we prefer. Raises ModelUnavailable.
         """
+        damaged = self._damaged(repo)
         if self.offline:
-            raise ModelUnavailable(f"The model {repo!r} is not on this server, which works offline")
-        wanted, total = self._ask(repo)
-        folder = self._fetch(repo, wanted, _bar(report, total) if report else None)
-        if flaw := find_flaw(folder):
+            state = "is damaged" if damaged else "is not"
+            raise ModelUnavailable(
+                f"The model {repo!r} {state} on this server, which works offline"
+            )
+        wanted, total = self._ask(repo, revision)
+        bar = _bar(report, total) if report else None
+        folder = self._fetch(repo, wanted, bar, revision=revision, force_download=damaged)
+        if flaw := find_damage(folder):
             raise ModelUnavailable(f"The model {repo!r} cannot be used: {flaw}")
         return folder
 
-    def _ask(self, repo: str) -> tuple[list[str], int]:
+    def _ask(self, repo: str, revision: str) -> tuple[list[str], int]:
         """The files to fetch, and their bytes in all."""
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import RepositoryNotFoundError
+        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
         try:
             info = HfApi(endpoint=self.endpoint, token=self.token).model_info(
-                repo, files_metadata=True, timeout=ANSWER_TIMEOUT_S
+                repo, revision=revision, files_metadata=True, timeout=ANSWER_TIMEOUT_S
             )
+        except RevisionNotFoundError as error:
+            told = f"The model hub has no revision {revision!r} of the model {repo!r}"
+            raise ModelUnavailable(told) from error
         except RepositoryNotFoundError as error:
             raise ModelUnavailable(
                 f"The model hub has no model {repo!r}, or does not give it to this server"
@@ -74,7 +84,7 @@ class Hub:
         wanted = ["config.json", weights]
         return wanted, sum(sizes[name] for name in wanted)
 
-    def _fetch(self, repo: str, wanted: list[str], bar: type[Any] | None) -> Path:
+    def _fetch(self, repo: str, wanted: list[str], bar: type[Any] | None, **which: Any) -> Path:
         from huggingface_hub import snapshot_download
 
         try:
@@ -85,7 +95,7 @@ class Hub:
                 endpoint=self.endpoint,
                 token=self.token,
                 tqdm_class=bar,
-                force_download=self._damaged(repo),
+                **which,
             )
         except Exception as error:  # its HTTP client's errors, a full disk, a torn connection
             raise ModelUnavailable(f"The download of the model {repo!r} failed") from error
@@ -94,7 +104,7 @@ class Hub:
     def _damaged(self, repo: str) -> bool:
         """Whether whole files are there and yet of no use: the library would keep them."""
         snapshots = self._cache / f"models--{repo.replace('/', '--')}" / "snapshots"
-        return any(find_weights(folder) and find_flaw(folder) for folder in snapshots.glob("*"))
+        return any(find_weights(folder) and find_damage(folder) for folder in snapshots.glob("*"))
 
     @property
     def _cache(self) -> Path:

@@ -1,5 +1,6 @@
 """Where models come from, in this order: a folder, the cache, an embedded package, the hub."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from asr.pipeline.checkpoint import find_flaw, folder_bytes
-from asr.pipeline.embedded import EMBEDDED, Embedded, unpack
+from asr.pipeline.checkpoint import find_damage, find_flaw, folder_bytes
+from asr.pipeline.embedded import EMBEDDED, Embedded, is_sound, unpack
 from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.hub import Hub
 from asr.pipeline.names import OPENAI_NAMES, PUBLISHED, Allowed, allow, canonical
 from asr.pipeline.setting import setting
+
+log = logging.getLogger(__name__)
 
 Origin = Literal["folder", "cache", "embedded", "hub"]
 
@@ -44,8 +47,8 @@ class ModelSettings:
     models_allowed: str = setting(
         "ASR_MODELS_ALLOWED",
         "",
-        "further models clients may ask for: hub ids and paths of folders, separated by commas; "
-        "*: any hub id",
+        "further models clients may ask for: hub ids, owner/name or owner/name@revision, and paths "
+        "of folders, separated by commas; *: any hub id",
     )
 
 
@@ -55,6 +58,7 @@ class ModelInfo:
 
     ``location`` is for the operator: a path, package names or a hub id. ``bytes`` is an estimate
     from the number of parameters until the model is on disk, and None if even that is unknown.
+    ``revision`` is the hub's: the commit that is on disk, else what will be asked for.
     """
 
     name: str
@@ -62,6 +66,7 @@ class ModelInfo:
     location: str
     bytes: int | None
     on_disk: bool
+    revision: str | None = None
 
 
 class ModelStore:
@@ -106,21 +111,37 @@ class ModelStore:
         name = self.resolve(name)
         if folder := self._allowed.folders.get(name):
             return _checked(name, folder)
-        return self._cached(name) or self._unpacked(name) or self._downloaded(name, progress)
+        return self._sound(name) or self._unpacked(name) or self._downloaded(name, progress)
+
+    def _sound(self, name: str) -> Path | None:
+        """What is in a cache, if it is still what came there. Reads all of it."""
+        source = _embedded(name)
+        if source and is_sound(converted := self._converted / source.folder):
+            return converted
+        snapshot = self._snapshot(name)
+        damage = find_damage(snapshot) if snapshot else None
+        if damage:
+            log.warning("the model %s in the hub's cache cannot be used: %s", name, damage)
+        return None if damage else snapshot
 
     def _cached(self, name: str) -> Path | None:
         source = _embedded(name)
         converted = self._converted / source.folder if source else None
         if converted and find_flaw(converted) is None:
             return converted
-        return self._hub.find(_repo(name))
+        return self._snapshot(name)
+
+    def _snapshot(self, name: str) -> Path | None:
+        repo = _repo(name)
+        return self._hub.find(repo, self._allowed.revision(repo))
 
     def _unpacked(self, name: str) -> Path | None:
         source = _embedded(name)
         return unpack(source, self._converted) if source and source.find() else None
 
     def _downloaded(self, name: str, progress: Callable[[int, int | None], None] | None) -> Path:
-        return self._hub.download(_repo(name), progress)
+        repo = _repo(name)
+        return self._hub.download(repo, progress, revision=self._allowed.revision(repo))
 
     def _describe(self, name: str) -> ModelInfo:
         if folder := self._allowed.folders.get(name):
@@ -128,14 +149,18 @@ class ModelStore:
             size = folder_bytes(folder) if flawless else None
             return ModelInfo(name, "folder", str(folder), size, on_disk=flawless)
         if cached := self._cached(name):
-            return ModelInfo(name, "cache", str(cached), folder_bytes(cached), on_disk=True)
+            commit = cached.name if cached.parent.name == "snapshots" else None
+            size = folder_bytes(cached)
+            return ModelInfo(name, "cache", str(cached), size, on_disk=True, revision=commit)
         source = _embedded(name)
         if source and (files := source.find()):
             size = sum(file.stat().st_size for file in files)
             return ModelInfo(name, "embedded", ", ".join(source.packages), size, on_disk=True)
         published = PUBLISHED.get(name)
         size_about = published.bytes if published else None
-        return ModelInfo(name, "hub", _repo(name), size_about, on_disk=False)
+        repo = _repo(name)
+        wanted = self._allowed.revision(repo)
+        return ModelInfo(name, "hub", repo, size_about, on_disk=False, revision=wanted)
 
     def _operators(self, name: str | None) -> str | None:
         """What a setting means by a model's name, if it gives one."""
@@ -168,6 +193,6 @@ def _repo(name: str) -> str:
 
 
 def _checked(name: str, folder: Path) -> Path:
-    if flaw := find_flaw(folder):
+    if flaw := find_damage(folder):
         raise ModelUnavailable(f"The model {name!r} cannot be used: {flaw}")
     return folder

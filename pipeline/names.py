@@ -1,8 +1,8 @@
 """What a model may be called, and which model is meant. Nothing here touches disk or network."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr.pipeline.errors import UnknownModel
@@ -54,6 +54,11 @@ OPENAI_NAMES = (
 # owner/name as the hub allows it, and nothing that could climb out of a folder.
 REPO = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
+# A branch, a tag or a commit of one of them, where the operator pins it.
+PINNED = re.compile(rf"(?P<repo>{REPO.pattern})@(?P<revision>[A-Za-z0-9][\w.-]{{0,99}})", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+MAIN = "main"
+
 # A longer name is not echoed in full.
 ECHO_MAX = 100
 
@@ -65,24 +70,36 @@ class Allowed:
     folders: dict[str, Path]
     repos: frozenset[str]
     any_repo: bool = False
+    revisions: Mapping[str, str] = field(default_factory=dict)
+
+    def revision(self, repo: str) -> str:
+        """The branch, tag or commit that is meant by a repository."""
+        return self.revisions.get(repo, MAIN)
 
 
 def allow(entries: Sequence[str]) -> Allowed:
     """Sort hub ids, folders and "*"; a folder answers to its last part, so that no path gets out.
 
-    Raises ValueError if an entry is none of these, or two folders share a name.
+    A hub id may be pinned: owner/name@revision. Raises ValueError if an entry is none of these, two
+    folders share a name, or a hub id has two revisions.
     """
     folders: dict[str, Path] = {}
     repos = set[str]()
+    revisions: dict[str, str] = {}
     for entry in entries:
         if folder := _folder_at(entry):
             if folders.setdefault(folder.name, folder) != folder:
                 raise ValueError(f"two model folders are called {folder.name!r}")
         elif REPO.fullmatch(entry):
             repos.add(entry)
+        elif pinned := PINNED.fullmatch(entry):
+            repo, revision = pinned["repo"], pinned["revision"]
+            repos.add(repo)
+            if revisions.setdefault(repo, revision) != revision:
+                raise ValueError(f"two revisions of {repo!r} are named")
         elif entry != "*":
             raise ValueError(f"{entry!r} is neither org/name, nor the path of a folder, nor *")
-    return Allowed(folders, frozenset(repos), "*" in entries)
+    return Allowed(folders, frozenset(repos), "*" in entries, revisions)
 
 
 def canonical(name: str, allowed: Allowed) -> str:
@@ -91,12 +108,19 @@ def canonical(name: str, allowed: Allowed) -> str:
         return name
     if _is_path(name):
         return _folder_name(name, allowed)
+    name = _unpinned(name, allowed)
     published = _published(name)
     if published:
         return published
     if REPO.fullmatch(name) and (allowed.any_repo or name in allowed.repos):
         return name
     raise UnknownModel(name[:ECHO_MAX], tuple(PUBLISHED))
+
+
+def _unpinned(name: str, allowed: Allowed) -> str:
+    """A hub id without its revision, if that is the one that is served."""
+    repo, _, revision = name.partition("@")
+    return repo if revision and allowed.revisions.get(repo) == revision else name
 
 
 def _published(name: str) -> str | None:

@@ -120,7 +120,7 @@ class Hypothesis:
     """What the model said of one window, and how sure it was.
 
     ``heard_until_s`` is where its text ends: a window that the model left early is decoded again
-    from there, as in OpenAI's reference.
+    from there, as in OpenAI's reference. ``prompt_cut`` says that it saw only the prompt's end.
     """
 
     window: Window
@@ -130,6 +130,7 @@ class Hypothesis:
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float
+    prompt_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

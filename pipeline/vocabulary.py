@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 STAMP_S = 0.02  # one timestamp token is 20 ms
 
+# Of a prompt only its end is made into tokens, for each row anew: much more than there is room for.
+PROMPT_CHARACTERS_MAX = 8_000
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
@@ -52,6 +55,13 @@ class Vocabulary:
     def text_max(self) -> int:
         """The most tokens a window may have: half of the context, as in the reference."""
         return self.context // 2
+
+    @property
+    def prompt_max(self) -> int:
+        """The most tokens that a prompt may have, as in the reference: half of the context less
+        one, which says that it was said before.
+        """
+        return self.context // 2 - 1
 
     @property
     def suppressed(self) -> tuple[int, ...]:
@@ -111,12 +121,25 @@ class Vocabulary:
         return token
 
     def _previous_text(self, prompt: str | None) -> tuple[int, ...]:
-        """The end of the prompt, as if it had been said before: half of the context less one."""
+        """The end of the prompt, as if it had been said before."""
         if prompt is None or not prompt.strip():
             return ()
+        return (self.tokenizer.sot_prev, *self._tokens_of(prompt)[-self.prompt_max :])
+
+    def _cuts(self, prompt: str | None) -> bool:
+        """Whether a prompt is longer than what there is room for."""
+        if prompt is None or len(prompt.encode()) < self.prompt_max:  # a token is a byte at least
+            return False
+        return len(prompt) > PROMPT_CHARACTERS_MAX or len(self._tokens_of(prompt)) > self.prompt_max
+
+    def _tokens_of(self, prompt: str) -> list[int]:
+        text = prompt.strip()
+        if len(text) > PROMPT_CHARACTERS_MAX:
+            end = text[-PROMPT_CHARACTERS_MAX:]
+            text = end.partition(" ")[2] or end  # from a word on, or its tokens would be others
         # What looks like a special token is text like any other: clients write what they like.
-        tokens = self.tokenizer.encode(" " + prompt.strip(), disallowed_special=())
-        return (self.tokenizer.sot_prev, *tokens[-(self.context // 2 - 1) :])
+        tokens: list[int] = self.tokenizer.encode(" " + text, disallowed_special=())
+        return tokens
 
     def hypothesis(
         self,
@@ -151,6 +174,7 @@ class Vocabulary:
             avg_logprob=sum(logprobs) / (len(tokens) + 1),
             no_speech_prob=0.0 if math.isnan(no_speech_prob) else no_speech_prob,
             compression_ratio=compression_ratio(text),
+            prompt_cut=self._cuts(row.decoding.prompt),
         )
 
     def so_far(

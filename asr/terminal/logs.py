@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -56,9 +57,28 @@ def log_to_stderr(settings: LogSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(json_lines() if as_json else console(colors=in_terminal))
     theirs = {"debug": "INFO", "info": "WARNING"}.get(settings.level, settings.level.upper())
+    handler.addFilter(partial(_matters, least=logging.getLevelNamesMapping()[theirs]))
     logging.basicConfig(level=theirs, handlers=[handler], force=True)
     logging.getLogger("asr").setLevel(settings.level.upper())
+    logging.setLoggerClass(LibraryLogger)  # of those that are not imported yet: the talkative ones
     logging.captureWarnings(True)
+
+
+def _matters(record: logging.LogRecord, *, least: int) -> bool:
+    """Whether a line is ours, or matters enough: libraries choose their loggers' levels."""
+    return record.name.partition(".")[0] == "asr" or record.levelno >= least
+
+
+class LibraryLogger(logging.Logger):
+    """Leaves it to us where its lines go, whatever a library's own set-up says."""
+
+    def addHandler(self, hdlr: logging.Handler) -> None:
+        """Take no handler that writes to a terminal."""
+        if type(hdlr) is not logging.StreamHandler:
+            super().addHandler(hdlr)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, True if name == "propagate" else value)
 
 
 def json_lines() -> logging.Formatter:
@@ -67,7 +87,7 @@ def json_lines() -> logging.Formatter:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,  # without the values of variables
         bounded,
-        structlog.processors.JSONRenderer(ensure_ascii=False),
+        structlog.processors.JSONRenderer(),  # in ASCII, of which only one sign ends a line
     )
 
 

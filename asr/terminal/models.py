@@ -12,6 +12,7 @@ from asr.pipeline.models import ModelInfo, ModelStore
 from asr.terminal.exits import DONE
 
 ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
+COMMIT_LETTERS = 12  # enough to tell one from all others
 PIPE_COLUMNS = 200  # what reads a pipe wants whole rows
 
 
@@ -27,7 +28,7 @@ def show_models(store: ModelStore, *, host: str, port: int) -> int:
 def table(store: ModelStore, loaded: frozenset[str]) -> Table:
     """One row a model; the default one is marked with a star."""
     rows = Table(box=None)
-    for title in ("model", "from", "where", "size", "state"):
+    for title in ("model", "from", "where", "revision", "size", "state"):
         rows.add_column(title, overflow="fold")
     for model in store.catalogue():
         star = " *" if model.name == store.default else ""
@@ -35,6 +36,7 @@ def table(store: ModelStore, loaded: frozenset[str]) -> Table:
             model.name + star,
             model.origin,
             model.location,
+            (model.revision or "")[:COMMIT_LETTERS],
             decimal(model.bytes) if model.bytes is not None else "",
             state(model, loaded),
         )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from asr.pipeline.align.emissions import TorchaudioNetwork, TransformersNetwork
 from asr.pipeline.align.wording import Alphabet
+from asr.pipeline.digests import find_damaged
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.heavy import IMPORTING
 from asr.pipeline.hub import ANSWER_TIMEOUT_S
@@ -140,13 +141,15 @@ def fetch(language: str, settings: ModelSettings) -> Path:
     name = _known(language, published())
     try:
         found = _find(name, settings)
-        if not (found or settings.hf_hub_offline):
-            return _download(name, settings)
+        damaged = bool(found and _is_damaged(found))
+        if (damaged or not found) and not settings.hf_hub_offline:
+            return _download(name, settings, anew=damaged)
     except Exception as error:  # whatever the hub library's HTTP client of the day raises
         reason = f"The alignment model {name!r} could not be fetched"
         raise AlignmentUnavailable(reason) from error
-    if found is None:
-        reason = f"The alignment model {name!r} is not on this server, which works offline"
+    if found is None or damaged:
+        state = "is damaged" if damaged else "is not"
+        reason = f"The alignment model {name!r} {state} on this server, which works offline"
         raise AlignmentUnavailable(reason)
     return found
 
@@ -176,9 +179,16 @@ def _find(name: str, settings: ModelSettings) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _download(name: str, settings: ModelSettings) -> Path:
+def _is_damaged(found: Path) -> bool:
+    """Whether what was found is not what once came, as far as that can be told. Reads all of it."""
+    files = [found / each for each in WEIGHTS] if found.is_dir() else [found]
+    return find_damaged(file for file in files if file.is_file()) is not None
+
+
+def _download(name: str, settings: ModelSettings, *, anew: bool) -> Path:
+    """``anew``: even what is there, which is damaged."""
     if "/" in name:
-        return _download_repository(name, settings)
+        return _download_repository(name, settings, anew=anew)
     path: str = _bundle(name)._path
     file = _own(settings) / path
     _download_file(BUNDLES + path, file)
@@ -231,7 +241,7 @@ def _cached(name: str, settings: ModelSettings) -> Path | None:
     return folder if folder and _whole(folder) else None
 
 
-def _download_repository(name: str, settings: ModelSettings) -> Path:
+def _download_repository(name: str, settings: ModelSettings, *, anew: bool) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     place: Any = {"endpoint": settings.hf_endpoint, "token": _token(settings)}
@@ -240,7 +250,11 @@ def _download_repository(name: str, settings: ModelSettings) -> Path:
     weights = next((file for file in WEIGHTS if file in files), WEIGHTS[0])
     wanted = [*CONFIGS, *EXTRAS, weights]
     cache = _hub_cache(settings)
-    return Path(snapshot_download(name, allow_patterns=wanted, cache_dir=cache, **place))
+    place["force_download"] = anew
+    folder = Path(snapshot_download(name, allow_patterns=wanted, cache_dir=cache, **place))
+    if _is_damaged(folder):
+        raise ConnectionError("the hub sent something else than it promised")
+    return folder
 
 
 def _download_file(url: str, file: Path) -> None:

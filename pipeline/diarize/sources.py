@@ -6,11 +6,11 @@ Only this file knows which files those are. Nothing heavy is imported to find th
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.pipeline.digests import find_damaged, sha256
 from asr.pipeline.embedded import SourceFile
 from asr.pipeline.errors import SpeakersUnavailable
 
@@ -71,11 +71,15 @@ class Community:
     cache: Path
     endpoint: str | None = None
     token: str | None = field(default=None, repr=False)
+    offline: bool = False
 
     def fetch(self) -> Path:
         """The folder, downloaded if need be: some 30 MB, once. Raises SpeakersUnavailable."""
-        if self.folder:
+        damaged = self.folder and find_damaged(self.folder / name for name in COMMUNITY_FILES)
+        if self.folder and not damaged:
             return self.folder
+        if self.offline:
+            raise SpeakersUnavailable("The diarizer's files are damaged")
         from huggingface_hub import HfApi, snapshot_download
 
         try:
@@ -88,6 +92,7 @@ class Community:
                 cache_dir=self.cache,
                 endpoint=self.endpoint,
                 token=self.token,
+                force_download=bool(damaged),
             )
         except Exception as error:  # whatever the library's HTTP client of the day raises
             raise SpeakersUnavailable("The diarizer cannot be downloaded") from error
@@ -116,9 +121,8 @@ def checked(file: SourceFile) -> Path:
     path = file.find()
     if path is None:
         raise SpeakersUnavailable("The package that holds the diarizer is missing")
-    with path.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
-            raise SpeakersUnavailable("The package that holds the diarizer is damaged")
+    if sha256(path) != file.sha256:
+        raise SpeakersUnavailable("The package that holds the diarizer is damaged")
     return path
 
 
@@ -126,11 +130,11 @@ def _community(models: ModelSettings) -> Community | None:
     cache = _cache(models)
     home = cache / f"models--{COMMUNITY_REPO.replace('/', '--')}"
     folder = _snapshot(home)
-    if folder:
-        return Community(folder, cache)
-    if models.hf_token is None or models.hf_hub_offline:
+    offline = models.hf_token is None or models.hf_hub_offline
+    token = models.hf_token.get_secret_value() if models.hf_token else None
+    if folder is None and offline:
         return None
-    return Community(None, cache, models.hf_endpoint, models.hf_token.get_secret_value())
+    return Community(folder, cache, models.hf_endpoint, token, offline=offline)
 
 
 def _snapshot(home: Path) -> Path | None:

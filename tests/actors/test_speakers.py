@@ -52,6 +52,14 @@ async def test_nobody_is_asked_for_speakers_who_are_not_wanted(walk: Walk) -> No
     assert walk.diarizer.asked == []
 
 
+async def test_nobody_is_waited_for_who_could_only_say_who_is_silent(walk: Walk) -> None:
+    walk.finder.table[60.0] = ()
+    walk.diarizer_thread.hold()
+    transcript = await walk.transcribe(DIARIZE)
+    walk.diarizer_thread.release()
+    assert (transcript.segments, transcript.diarization, transcript.warnings) == ((), None, ())
+
+
 async def test_the_diarizer_hears_what_is_known_of_the_speakers(walk: Walk) -> None:
     await walk.transcribe(replace(DIARIZE, num_speakers=2, min_speakers=1, max_speakers=3))
     (asked,) = walk.diarizer.asked

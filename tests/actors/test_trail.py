@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from asr.actors.trail import Stage, Trail, begin, note, request_id, requests, stage, working_for
+from tests.actors.fakes import said
 from tests.fakes import pass_time
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
+
+    from asr.pipeline.engine import Row
+    from asr.pipeline.types import Hypothesis
+    from tests.actors.room import Room
+    from tests.fakes import FakeThread
 
 
 async def test_a_stage_has_its_first_begin_its_last_end_and_the_time_between_that_was_its_own(
@@ -98,3 +105,42 @@ async def test_an_actor_says_for_whom_it_works() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(actor)
     assert requests() == ()
+
+
+async def test_the_engine_works_for_the_requests_in_its_batch_and_a_crash_is_told_with_them(
+    room: Room,
+    thread: FakeThread,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    seen: list[tuple[str, ...]] = []
+    crashed: list[tuple[str, ...]] = []
+
+    def says(row: Row) -> Hypothesis:
+        seen.append(requests())
+        return said(row)
+
+    def look(_record: object) -> bool:
+        crashed.append(requests())
+        return True
+
+    async def ask(who: str) -> None:
+        with begin(Trail(who)):
+            await room.decode(who, 1)
+
+    room.script.says = says
+    room.script.faults["advance"] = [RuntimeError()]
+    caplog.handler.addFilter(look)
+    thread.hold()
+    nursery.start_soon(room.detect, "before them")
+    await trio.testing.wait_all_tasks_blocked()
+    for who in ("a", "b"):
+        nursery.start_soon(ask, who)
+        await trio.testing.wait_all_tasks_blocked()
+    thread.release()
+    await pass_time(2)
+    caplog.handler.removeFilter(look)
+    assert room.heard == {"before them": "de", "a": "a0", "b": "b0"}
+    assert crashed == [("a", "b")]
+    assert seen == [("a",), ("b",)]  # one at a time: they are suspects

@@ -214,10 +214,12 @@ async def test_words_and_spelling_are_asked_of_the_model_where_they_are_needed(
 async def test_the_transcript_says_what_was_not_done_as_asked(walk: Walk) -> None:
     asked = Options(language="en", words=True, task="translate", diarize=True, hotwords="trio")
     walk.diarizer.faults = [SpeakersUnavailable("no weights")]
+    walk.script.says = lambda row: replace(said(row), prompt_cut=row.window.start_s == 0)
     assert (await walk.transcribe(asked)).warnings == (
         "word times come from Whisper's own attention: a translation is not in the audio",
         "speakers were skipped: no weights",
         "hotwords were put in front of the prompt: Whisper has no other way to favour words",
+        "only the end of hotwords and prompt was used: Whisper has room for 223 tokens of them",
     )
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from tests.attack import forms, media
+from tests.attack import forms, forms_junk, media
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,11 +54,18 @@ class Corpus:
     @cached_property
     def files(self) -> tuple[tuple[str, bytes], ...]:
         """Odd files that are always the same, in an order of the seed's."""
-        return self._shuffled(chain(media.ODD_WAVS.items(), self.canaries.lures()))
+        flac = self.containers["flac"]
+        forged = (
+            (f"a forged track of {digits} digits", media.with_a_forged_track(flac, digits))
+            for digits in (1, 6, 7, 4000, 4400, 5000)
+        )
+        return self._shuffled(chain(media.ODD_WAVS.items(), self.canaries.lures(), forged))
 
     @cached_property
     def odd_forms(self) -> tuple[tuple[str, Request, frozenset[int]], ...]:
-        return self._shuffled(forms.odd_forms())
+        return self._shuffled(
+            chain(forms.odd_forms(), forms_junk.odd_urls(self.canaries.file, self.canaries.host))
+        )
 
     @cached_property
     def cuts(self) -> tuple[int, ...]:
@@ -80,8 +87,10 @@ class Corpus:
             )
             return self._media(name, data, chance)
         if place < 6:
-            files = self.files
-            return self._media(*files[(2 * turn + place) % len(files)], chance)
+            name, data = self.files[(2 * turn + place) % len(self.files)]
+            if chance.random() < 0.1:
+                return Case("media", f"clip of {name}", forms_junk.voice(data), MEDIA_ANSWERS)
+            return self._media(name, data, chance)
         if place < 7:
             name, request, answers = self.odd_forms[turn % len(self.odd_forms)]
             return Case("form", name, request, answers)
@@ -90,7 +99,7 @@ class Corpus:
             cut = self.cuts[turn % len(self.cuts)]
             request = forms.Request(whole.path, whole.body, cut=cut)
             return Case("split", f"cut at {cut}", request, frozenset({200}))
-        name, request, sent = forms.junk_parameters(chance)
+        name, request, sent = forms_junk.junk_parameters(chance)
         return Case("parameters", name, request, forms.ANY_ANSWER, sent)
 
     @staticmethod

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 from asr.http import parameters as known
 from tests.attack.media import SECOND, wav
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator, Mapping
 
     from asr.http.parameters import Parameters
@@ -215,71 +214,3 @@ def _odd_types(sound: bytes) -> Iterator[tuple[str, Request, frozenset[int]]]:
     for what in ("..%2f..%2fetc", "%00", "a" * 5000, "%ff", "whisper-1/..", "%20", "%F0%9F%92%A5"):
         path = f"/openai/deployments/{what}/audio/transcriptions"
         yield f"deployment {what[:20]}", Request(path, file(V1) + END), ANY_ANSWER | {404, 308}
-
-
-JUNK: tuple[bytes, ...] = (
-    *(
-        b"0",
-        b"-1",
-        b"1",
-        b"2",
-        b"99",
-        b"1e309",
-        b"-0",
-        b"1_0",
-        b"0x10",
-        b"1" * 5000,
-        b"nan",
-        b"inf",
-    ),
-    *(b"true", b"FALSE", b"null", b"None", b"[]", b"{}", b'{"type":"server_vad"}', b'{"type":[1]}'),
-    *(
-        b" ",
-        b"\0",
-        b"\r\n",
-        b"a\r\nSet-Cookie: a=b",
-        b"'\"<script>",
-        b"../../etc/passwd",
-        b"%00%0d",
-    ),
-    *(
-        "🎤".encode() * 20,
-        "\u202e".encode(),
-        "１２".encode(),
-        b"\xff\xfe",
-        b"\xed\xa0\x80",
-        b"x" * 60_000,
-    ),
-    *(
-        b"en",
-        b"auto",
-        b"de-DE",
-        b"json",
-        b"srt",
-        b"verbose_json",
-        b"word",
-        b"logprobs",
-        b"whisper-1",
-    ),
-    *(b"file:///etc/passwd", b"gopher://127.0.0.1/", b"http://127.0.0.1:1/", b"http://[::1]/a"),
-    *(b"data:audio/wav;base64,", b"data:,x", b"data:audio/wav;base64,UklGRg==", b"data:;base64,!"),
-    *(b"{{7*7}}", b"${jndi:ldap://a}", b"$(id)", b"; ls", b"-i", b"[" * 3000, b'{"a":' * 3000),
-)
-
-
-def junk_parameters(chance: random.Random) -> tuple[str, Request, tuple[str, ...]]:
-    """What is odd, a request whose file is good, and the names of what it sends."""
-    path = chance.choice(sorted(ENDPOINTS))
-    query, form, names = [], b"", []
-    for _ in range(chance.choice((1, 1, 1, 2, 5))):
-        name = chance.choice(ENDPOINTS[path]).name
-        value = chance.choice(JUNK)
-        names.append(name)
-        sent_as = chance.choice((name, name, f"{name}[]", f"{name}[0]"))
-        if chance.random() < 0.5 and len(value) < 5000:
-            query.append(f"{quote_plus(sent_as)}={quote_plus(value)}")
-        else:
-            form += field(sent_as, value)
-    target = f"{path}?{'&'.join(query)}" if query else path
-    body = form + file(path) + END
-    return f"{path} {' '.join(names)}", Request(target, body), tuple(names)

@@ -212,3 +212,11 @@ ODD_WAVS: Mapping[str, bytes] = MappingProxyType(
         "a head of each": b"RIFF" + b"OggS" + b"fLaC" + b"ID3\4" + b"\x1aE\xdf\xa3" + b"FORM" * 100,
     }
 )
+
+
+def with_a_forged_track(flac: bytes, digits: int) -> bytes:
+    """A FLAC with a tag whose name looks like what ffmpeg says of a track of that many digits."""
+    name = b"x\n  Stream #0:" + b"9" * digits + b": Audio: aac (default)\ny=z"
+    tags = struct.pack("<II", 0, 1) + struct.pack("<I", len(name)) + name
+    head, rest = flac[:42], flac[42:]  # the mark and the first block, which is never the last
+    return head + b"\4" + len(tags).to_bytes(3, "big") + tags + rest

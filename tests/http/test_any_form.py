@@ -16,7 +16,8 @@ from asr.http.multipart import MultipartForm, UrlEncodedForm
 from asr.http.openai import read_wish as openai_wish
 from asr.http.settings import HttpSettings
 from asr.pipeline.errors import InvalidRequest
-from tests.attack.forms import BOUNDARY, END, JUNK, field, part
+from tests.attack.forms import BOUNDARY, END, field, part
+from tests.attack.forms_junk import JUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

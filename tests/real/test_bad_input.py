@@ -50,9 +50,10 @@ def server(environment: dict[str, str], log: Path, folder: Path) -> Iterator[pro
     orders = folder / "orders"
     orders.mkdir()
     program = rigged(Rig(orders), engine="fake")
+    settings = {"ASR_AUDIO_MAX_S": str(AUDIO_MAX_S), "ASR_URL_ALLOWED": "true"}
     with (
         log.open("ab") as stderr,
-        process.serving(environment, stderr, program, ASR_AUDIO_MAX_S=str(AUDIO_MAX_S)) as server,
+        process.serving(environment, stderr, program, **settings) as server,
     ):
         yield server
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,11 +49,11 @@ def fail(secret: str) -> None:
 
 def test_elsewhere_a_line_is_an_object_with_all_that_is_known() -> None:
     page = Page(json_lines())
-    page.log.warning("%s is %d", "ä\nb", 2, extra={"stages": {"read": 0.5}})
+    page.log.warning("%s is %d", "ä\n\x85\u2028b", 2, extra={"stages": {"read": 0.5}})
     (line,) = page.lines
     assert line.pop("time").endswith("Z")
     assert line == {
-        "event": "ä\nb is 2",
+        "event": "ä\n\x85\u2028b is 2",
         "level": "warning",
         "logger": "asr.test",
         "stages": {"read": 0.5},
@@ -118,6 +119,7 @@ def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     root.handlers = []  # pytest's own must not be closed
     yield lambda: capsys.readouterr().err
     logging.captureWarnings(False)
+    logging.setLoggerClass(logging.Logger)
     root.handlers = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
@@ -161,3 +163,17 @@ def test_what_is_no_terminal_gets_json_unless_a_person_waits_for_it(
     log_to_stderr(settings)
     logging.getLogger("asr.x").warning("hello")
     assert stderr().startswith('{"event": "hello"') == is_json
+
+
+def test_a_library_that_sets_up_a_log_of_its_own_speaks_in_ours(
+    stderr: Callable[[], str],
+) -> None:
+    log_to_stderr(LogSettings(format="json"))
+    library = logging.getLogger("a_library_of_this_test")
+    library.addHandler(logging.StreamHandler(sys.stderr))
+    library.propagate = False
+    library.setLevel("DEBUG")
+    logging.getLogger("a_library_of_this_test.part").info("chat")
+    logging.getLogger("a_library_of_this_test.part").warning("careful")
+    (line,) = stderr().splitlines()
+    assert json.loads(line)["event"] == "careful"

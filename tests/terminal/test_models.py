@@ -23,7 +23,7 @@ class FakeStore:
 
     def catalogue(self) -> tuple[ModelInfo, ...]:
         return (
-            ModelInfo("tiny", "hub", "org/tiny", None, on_disk=False),
+            ModelInfo("tiny", "hub", "org/tiny", None, on_disk=False, revision="v1.2"),
             ModelInfo("base", "embedded", "a, b", 145_000_000, on_disk=True),
             ModelInfo("own", "folder", "/own", 1_000, on_disk=True),
         )
@@ -60,8 +60,8 @@ def test_each_model_has_a_row_and_the_default_a_star() -> None:
         console.print(table(cast("ModelStore", FakeStore()), frozenset({"own"})))
     rows = [" ".join(line.split()) for line in shown.get().splitlines()]
     assert rows == [
-        "model from where size state",
-        "tiny hub org/tiny fetched at first use",
+        "model from where revision size state",
+        "tiny hub org/tiny v1.2 fetched at first use",
         "base * embedded a, b 145.0 MB on disk",
         "own folder /own 1.0 kB loaded",
     ]
