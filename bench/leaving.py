@@ -22,19 +22,21 @@ from pathlib import Path
 import httpx
 import trio
 
+from bench.clients import scrape
 from bench.machine import describe
 from bench.markdown import print_head, print_row
 from bench.noted import Note, read_notes
 from bench.serving import Service, serving
 from bench.speech import SPEECH, WARM_UP, repeat
 
-# Audio that is at its stage for as long as it takes to leave; and audio whose speech is all found
-# before it is decoded, so that who comes then is soon at the batch.
+# Audio that is at its stage for as long as it takes to leave; and audio of one window, so that one
+# that waits for the batch is somebody else's.
 LONG_S = 1200.0
-MIDDLING_S = 180.0
+WINDOW_S = 29.0
 
 DELAY_MAX_S = 0.3  # at most, until one leaves: longer than a step
 LOOK_EVERY_S = 0.002
+PATIENCE_S = 300.0  # with what a stage has to load at first
 
 FOLLOWER = {"output": "txt", "language": "en"}
 
@@ -103,13 +105,9 @@ class Scene:
         began_s = time.monotonic()
         async with await self._connected() as leaver, trio.open_nursery() as nursery:
             await leaver.send_all(self._request(stage))
-            if stage.in_batch:
-                await self.shown(stage.shown_by, began_s)
-            else:
-                await self.shown("walk", began_s)
-            came_s = time.monotonic()
+            await self.shown(stage.shown_by if stage.in_batch else "walk", began_s)
             nursery.start_soon(self.follow)
-            await (self.shown("finder.advance", came_s) if stage.in_batch else self._queued())
+            await self._waits("asr_windows_waiting" if stage.in_batch else "asr_queue_depth")
             await self.shown(stage.shown_by, began_s)
             await trio.sleep(self.chance.uniform(0, DELAY_MAX_S))
             left_s = time.monotonic()
@@ -151,20 +149,21 @@ class Scene:
         url = httpx.URL(self.service.url)
         return await trio.open_tcp_stream(url.host, url.port or 80)
 
-    async def _queued(self) -> None:
+    async def _waits(self, gauge: str) -> None:
+        """Return when somebody waits."""
         async with httpx.AsyncClient(base_url=self.service.url) as client:
 
             async def waits() -> bool:
-                queue = (await client.get("/queue-metrics")).json()["queue"]
-                return bool(queue["requests_queued"])
+                return (await scrape(client))[gauge] > 0
 
             await happens(waits)
 
 
 async def happens(condition: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again: nobody says when something has happened in another process."""
-    while not await condition():  # noqa: ASYNC110 - as the docstring says
-        await trio.sleep(LOOK_EVERY_S)
+    with trio.fail_after(PATIENCE_S):
+        while not await condition():  # noqa: ASYNC110 - as the docstring says
+            await trio.sleep(LOOK_EVERY_S)
 
 
 def first(what: str, notes: Sequence[Note], since_s: float) -> float:
@@ -222,7 +221,7 @@ def main() -> None:
     for settings, in_batch in (({}, False), ({"BATCH_SIZE": "1"}, True)):
         places = "2" if in_batch else "1"
         stages = [stage for stage in STAGES if stage.in_batch == in_batch]
-        audio_s = MIDDLING_S if in_batch else LONG_S
+        audio_s = WINDOW_S if in_batch else LONG_S
         named = {"GPU_CONCURRENCY": places, **settings}
         with scenes(asked.model, asked.seed, audio_s=audio_s, **named) as scene:
             trio.run(run, scene, stages, asked.times)
