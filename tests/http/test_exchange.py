@@ -20,6 +20,8 @@ from tests.http.fakes import as_house
 from tests.http.wire import FORM_TYPE, asr_form, form, until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from asr.actors.trail import Trail
     from asr.http.edge import App
     from asr.http.settings import HttpSettings
@@ -116,7 +118,7 @@ async def test_who_leaves_is_counted_once_and_its_line_says_where_it_was(
     assert vars(caplog.records[0])["left_in"] == "upload"
 
 
-async def endless() -> Any:
+async def endless() -> AsyncIterator[bytes]:
     """A body that stays away in the middle."""
     yield asr_form()[:-10]
     await trio.sleep_forever()
