@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from quart import request
 from quart.json.provider import DefaultJSONProvider
 from quart_trio import QuartTrio
+from werkzeug.exceptions import BadHost
 
 from asr.http.asr import add_asr_routes
 from asr.http.body import BoundedRequest, LingeringConnection
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from quart import Response
     from quart.ctx import RequestContext
     from quart.typing import ResponseReturnValue
+    from quart.wrappers.base import BaseRequestWebsocket
+    from werkzeug.routing import MapAdapter
 
     from asr.actors.house import House
     from asr.http.settings import HttpSettings
@@ -39,10 +42,19 @@ class FrontDesk(QuartTrio):
     asgi_http_class = LingeringConnection
     request_class = BoundedRequest
 
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """None where the Host header is no name: outside of a request nobody answers that."""
+        try:
+            return super().create_url_adapter(request)
+        except BadHost:
+            return None
+
     async def dispatch_request(
         self, request_context: RequestContext | None = None
     ) -> ResponseReturnValue:
         """Have a request handled, unless the house closes first."""
+        if request.url_rule is None and request.routing_exception is None:
+            raise BadHost
         with self.config["DOOR"].working():
             return await super().dispatch_request(request_context)
 

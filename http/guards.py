@@ -91,6 +91,9 @@ class GuardedConnection(TCPServer):
     async def _serve(self) -> None:
         try:
             await super().run()
+        except* h11.LocalProtocolError as group:
+            # Its client left while the answer began; hypercorn then tries to begin another one.
+            log.debug("a connection ended in its answer: %r", first_leaf(group))
         except* Exception as group:
             log.warning("a connection failed: %r", first_leaf(group))
 
@@ -119,8 +122,8 @@ class GuardedConnection(TCPServer):
             if not waiting.cancelled_caught:
                 return
             await trio.aclose_forcefully(self.stream)  # half a piece is out: nothing can follow
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            pass  # the last one: hypercorn is closing it because of what the client has sent
         await self._leave()
 
     async def _read_data(self) -> None:

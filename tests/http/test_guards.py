@@ -154,6 +154,13 @@ async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
     assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
 
 
+async def test_a_host_that_is_no_name_is_no_fault_of_ours(server: Server) -> None:
+    host = b"a" * 64  # one letter more than a name may have between two dots
+    heard = await server.say(b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+    assert heard.startswith(b"HTTP/1.1 400")
+    assert b'"type":"invalid_request_error"' in heard
+
+
 async def test_an_upgrade_that_http_forbids_keeps_no_connection_open(server: Server) -> None:
     late = UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\x81\x85abcdhello"
     assert (await server.say(late, within_s=3)).startswith(b"HTTP/1.1 404")

@@ -58,6 +58,7 @@ PATTERNS = {
     "NUL in a header": (GET + b"A: \x00\r\n\r\n", [400]),
     "NUL in a path, escaped": (GET.replace(b"/health", b"/a%00b") + b"\r\n", [404]),
     "no host": (b"GET /health HTTP/1.1\r\n\r\n", [400]),
+    "a host that is no name": (GET.replace(b"Host: x", b"Host: " + b"a" * 100) + b"\r\n", [400]),
     "three requests at once": (HEALTH + post("/asr", asr_form()) + GET + b"\r\n", [200, 400, 200]),
     "a body that pauses": (FORM + b"Content-Length: 300\r\n\r\n--the-bound", [408]),
     "a body that has to be asked for": (
