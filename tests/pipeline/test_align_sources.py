@@ -1,6 +1,7 @@
 """Where alignment networks come from, and what is said when they cannot be had."""
 
 import threading
+import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -95,6 +96,24 @@ def test_what_is_on_this_disk_is_not_fetched(tmp_path: Path) -> None:
         (folder / name).touch()
     settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
     assert fetch("ja", settings) == folder
+
+
+def test_what_is_damaged_is_told_as_such_or_fetched_again(tmp_path: Path) -> None:
+    folder = tmp_path / "align" / "jonatasgrosman--wav2vec2-large-xlsr-53-japanese"
+    folder.mkdir(parents=True)
+    for name in CONFIGS:
+        (folder / name).touch()
+    with zipfile.ZipFile(folder / WEIGHTS[1], "w") as archive:  # as torch writes its own
+        archive.writestr("data", b"numbers" * 99)
+    offline = ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True)
+    assert fetch("ja", offline) == folder
+    torn = (folder / WEIGHTS[1]).read_bytes().replace(b"numbers", b"numbats", 1)
+    (folder / WEIGHTS[1]).write_bytes(torn)
+    with pytest.raises(AlignmentUnavailable, match="japanese' is damaged on this server"):
+        fetch("ja", offline)
+    online = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
+    with pytest.raises(AlignmentUnavailable, match="japanese' could not be fetched"):
+        fetch("ja", online)  # nobody is there: but it was asked for
 
 
 def answering(promised: int, body: bytes) -> tuple[HTTPServer, Callable[[], None]]:

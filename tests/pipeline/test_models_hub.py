@@ -34,6 +34,9 @@ class FakeHub(ThreadingHTTPServer):
         self.files = files
         self.sent: list[str] = []
         self.tokens = set[str | None]()
+        self.asked: list[str] = []
+        self.trouble: int | None = None
+        self.cut = False
 
     @property
     def endpoint(self) -> str:
@@ -51,6 +54,13 @@ class Desk(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hub.tokens.add(self.headers["authorization"])
+        self.hub.asked.append(self.path)
+        if self.hub.trouble:
+            self.send_response(self.hub.trouble)
+            self.send_header("Location", self.path)  # round and round
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         path = self.path.partition("?")[0]
         entries = [
             {"type": "file", "path": name, "rfilename": name, "size": len(data), "oid": oid(data)}
@@ -72,7 +82,9 @@ class Desk(BaseHTTPRequestHandler):
     def send(self, name: str) -> None:
         if self.command == "GET":
             self.hub.sent.append(name)
-        self.answer(self.hub.files[name], etag=oid(self.hub.files[name]))
+        data = self.hub.files[name]
+        large = name.endswith(".safetensors")
+        self.answer(data, etag=hashlib.sha256(data).hexdigest() if large else oid(data))
 
     def answer(self, body: bytes, etag: str | None = None) -> None:
         self.send_response(200)
@@ -82,7 +94,8 @@ class Desk(BaseHTTPRequestHandler):
             self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if etag and self.hub.cut else body)
+            self.close_connection = self.hub.cut
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: a test's output is its failures."""
@@ -140,6 +153,66 @@ def test_damaged_weights_are_downloaded_again(tmp_path: Path) -> None:
         assert hub.find(REPO) is None
         hub.download(REPO)
         assert weights.read_bytes() == WEIGHTS
+
+
+def test_weights_in_which_one_bit_has_flipped_are_downloaded_again(tmp_path: Path) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files) as server:
+        settings = ModelSettings(
+            cache_dir=tmp_path, hf_home=tmp_path, hf_endpoint=server.endpoint, models_allowed=REPO
+        )
+        weights = ModelStore(settings, accelerated=False).fetch(REPO) / "weights.safetensors"
+        weights.resolve().write_bytes(WEIGHTS[:-1] + b"\x01")
+        offline = ModelStore(replace(settings, hf_hub_offline=True), accelerated=False)
+        with pytest.raises(ModelUnavailable, match="is damaged on this server, which works off"):
+            offline.fetch(REPO)
+        ModelStore(settings, accelerated=False).fetch(REPO)
+        assert weights.read_bytes() == WEIGHTS
+
+
+def test_a_pinned_model_is_asked_for_by_its_revision(tmp_path: Path) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files) as server:
+        settings = ModelSettings(
+            cache_dir=tmp_path,
+            hf_home=tmp_path,
+            hf_endpoint=server.endpoint,
+            models_allowed=f"{REPO}@v1.2",
+        )
+        folder = ModelStore(settings, accelerated=False).fetch(REPO)
+        assert any("/revision/v1.2" in path for path in server.asked)
+    offline = replace(settings, hf_hub_offline=True)
+    assert ModelStore(offline, accelerated=False).fetch(REPO) == folder
+    with pytest.raises(ModelUnavailable, match="is not on this server"):
+        ModelStore(replace(offline, models_allowed=REPO), accelerated=False).fetch(REPO)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 429, 500])
+def test_a_hub_in_trouble_is_told_as_such_and_asked_again_next_time(
+    status: int, tmp_path: Path
+) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint)
+        server.trouble = status
+        with pytest.raises(ModelUnavailable, match=r"cannot be reached|has no model"):
+            hub.download(REPO)
+        server.trouble = None
+        assert (hub.download(REPO) / "weights.safetensors").read_bytes() == WEIGHTS
+
+
+@pytest.mark.timeout(60)
+def test_a_download_that_is_cut_leaves_nothing_that_is_taken_for_a_model(tmp_path: Path) -> None:
+    files = {"config.json": CONFIG, "weights.safetensors": WEIGHTS}
+    with serving(files) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint)
+        server.cut = True
+        with pytest.raises(ModelUnavailable, match=r"download of the model .* failed"):
+            hub.download(REPO)
+        assert hub.find(REPO) is None
+        server.cut = False
+        assert (hub.download(REPO) / "weights.safetensors").read_bytes() == WEIGHTS
 
 
 @pytest.mark.parametrize(
