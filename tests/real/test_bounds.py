@@ -30,7 +30,6 @@ SMALL = {
     "ASR_UPLOADS_MAX_MB": "100",
     "ASR_UPLOAD_MAX_S": "3",
     "ASR_BODY_CHUNK_TIMEOUT_S": "2",
-    "ASR_LINGER_S": "0.3",
 }
 
 
