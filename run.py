@@ -158,6 +158,7 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     from asr.actors.fetcher import Fetcher
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
+    from asr.blas import preload_blas
     from asr.pipeline.device import leave_thread
     from asr.settings import SettingsError
     from asr.terminal.cache import find_problem
@@ -180,13 +181,12 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
     )
 
 
-def choose_blas() -> None:
-    """Have the fast linear algebra in memory before anything imports MLX, if only to look at it."""
-    from asr.blas import REFERENCE, preload_blas
+def tell_of_blas(chosen: str, runs_on: "Machine") -> None:
+    """Which linear algebra there is, loudly if all has to be computed with a slow one."""
+    from asr.blas import REFERENCE
 
-    chosen = preload_blas()
-    level = logging.WARNING if chosen.startswith(REFERENCE) else logging.INFO
-    log.log(level, "linear algebra on the CPU: %s", chosen)
+    slow = chosen.startswith(REFERENCE) and runs_on.device == "cpu"
+    log.log(logging.WARNING if slow else logging.INFO, "linear algebra on the CPU: %s", chosen)
 
 
 def tools(settings: "Settings", device: str) -> "Tools":

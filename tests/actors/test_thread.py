@@ -139,6 +139,24 @@ async def in_vain(in_thread: InThread, work: Callable[[], object]) -> None:
         await in_thread(work)
 
 
+async def test_who_has_to_leave_waits_for_a_while_and_then_leaves_the_thread_behind() -> None:
+    running = threading.Event()
+
+    def work(go_on: threading.Event) -> None:
+        running.set()
+        go_on.wait()
+
+    with hanging() as never:
+        async with open_thread("gpu", patience_s=60, leaving_s=SOON_S) as in_thread:
+            with trio.fail_after(10):
+                async with trio.open_nursery() as caller:
+                    caller.start_soon(in_thread, work, never)
+                    await trio.to_thread.run_sync(running.wait, 10)
+                    caller.cancel_scope.cancel()
+            with pytest.raises(Hung):
+                await in_thread(running.is_set)
+
+
 async def test_who_waits_for_its_turn_hears_so_and_is_never_run() -> None:
     record: list[str] = []
 
