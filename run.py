@@ -165,8 +165,9 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
 
     if problem := find_problem(settings.models.cache_dir):
         raise SettingsError((problem,))
-    choose_blas()
+    chosen = preload_blas()
     runs_on = machine(settings.engine)
+    tell_of_blas(chosen, runs_on)
     return open_house(
         settings.house,
         engine=partial(load_engine, settings.engine),

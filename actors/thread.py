@@ -115,7 +115,7 @@ def _returned(future: Future[T]) -> trio.Event:
 async def open_thread(
     name: str, *, patience_s: float, leaving_s: float = LEAVING_S
 ) -> AsyncIterator[InThread]:
-    """A thread for as long as the context lasts; leaving waits for the running call, for a while."""
+    """A thread for as long as the context lasts; leaving waits a while for the running call."""
     thread = PinnedThread(name, patience_s=patience_s, leaving_s=leaving_s)
     try:
         yield thread
