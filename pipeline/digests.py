@@ -6,6 +6,7 @@ second for SHA-256, 6 GB for CRC-32.
 """
 
 import hashlib
+import lzma
 import re
 import zipfile
 import zlib
@@ -75,5 +76,5 @@ def _is_torn(archive: Path) -> bool:
     try:
         with zipfile.ZipFile(archive) as opened:
             return opened.testzip() is not None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
-        return True
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError):
+        return True  # RuntimeError: a bit says that it is encrypted, or packed in an unknown way
