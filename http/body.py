@@ -143,9 +143,17 @@ class LingeringConnection(TrioASGIHTTPConnection):
 
         async def send_and_linger(message: ASGISendEvent) -> None:
             if message["type"] == "http.response.body" and not message["more_body"]:
-                with self.app.config["DOOR"].patience.waiting(self.app.config["LINGER_S"]):
-                    await self._body.over.wait()
+                await self._linger()
                 self._ending = True
             await send(message)
 
         await super()._send_response(send_and_linger, response)
+
+    async def _linger(self) -> None:
+        """Wait for the rest of the body; not even for a moment where there is none.
+
+        In that moment a client that has its answer may leave, and would seem to have left without.
+        """
+        if not self._body.over.is_set():
+            with self.app.config["DOOR"].patience.waiting(self.app.config["LINGER_S"]):
+                await self._body.over.wait()

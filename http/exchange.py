@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from asr.actors.trail import stage
 from asr.http.health import ALWAYS_OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
     from asr.actors.trail import Trail
 
@@ -33,13 +34,14 @@ class Exchange:
 
     def __init__(self, scope: Message, receive: Receive, send: Send, request_id: str) -> None:
         self.status = CLIENT_LEFT
-        self.complete = False  # whether all of the answer was taken
+        self.complete = False  # whether its client has all that it waits for
         self._scope = scope
         self._receive = receive
         self._send = send
         self._id = (b"x-request-id", request_id.encode())
         self._received = 0
         self._sent = 0
+        self._length = ""
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -47,15 +49,22 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand the answer on, with the request's id in its head."""
+        """Hand the answer on, with the request's id in its head.
+
+        Clients close their connection when they have what was announced, or all events, and do not
+        wait for the full stop behind it.
+        """
+        body = message.get("body", b"")
+        last = message["type"] == "http.response.body" and not message.get("more_body", False)
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._length = announced(message["headers"])
             message = {**message, "headers": [*message["headers"], self._id]}
-        with stage("send"):
+        self.complete = self.complete or (last and not body)
+        with nullcontext() if self.complete else stage("send"):
             await self._send(message)
-        self._sent += len(message.get("body", b""))
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.complete = True
+        self._sent += len(body)
+        self.complete = self.complete or last or str(self._sent) == self._length
 
     def failed(self) -> None:
         """The app broke, and its server answers for it."""
@@ -91,6 +100,12 @@ class Exchange:
             "bytes_sent": self._sent,
             **trail.facts,
         }
+
+
+def announced(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """How many bytes an answer is said to have; empty if nothing is said."""
+    lengths = (value.decode() for name, value in headers if name.lower() == b"content-length")
+    return next(lengths, "")
 
 
 def shown(host: str) -> str:

@@ -130,3 +130,37 @@ async def test_an_answer_that_was_sent_was_not_left(server: Server, house: FakeH
         await client.post("/asr", content=asr_form(), headers=HEADERS)
         await client.head("/health")
     assert "asr_abandoned_total{" not in house.metrics.render()[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "left"),
+    [
+        ([(b"content-length", b"4")], b"done", False),
+        ([(b"Content-Length", b"9")], b"done", True),
+        ([], b"data: [DONE]\n\n", False),  # a stream has no length: all of it is out all the same
+    ],
+)
+async def test_who_goes_with_the_whole_answer_before_its_full_stop_has_not_left_it(
+    house: FakeHouse, headers: list[tuple[bytes, bytes]], body: bytes, left: bool
+) -> None:
+    told: list[Trail] = []
+    with trio.CancelScope() as connection:
+
+        async def app(_scope: Any, _receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if left:
+                await trio.lowlevel.checkpoint()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        async def send(message: Any) -> None:
+            await trio.lowlevel.checkpoint()
+            if message.get("body"):
+                connection.cancel()
+
+        edge = Edge(app, door=Door(), metrics=house.metrics, told=told.append)
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {}}
+        await edge(scope, trio.sleep_forever, send)
+    assert connection.cancelled_caught
+    assert told[0].left_in is None
+    assert ("asr_abandoned_total{" in house.metrics.render()[0].decode()) == left
