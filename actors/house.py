@@ -23,7 +23,7 @@ from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.sweeper import Owner, run_sweeper
-from asr.actors.thread import Hung, InThread, open_thread
+from asr.actors.thread import LEAVING_S, Hung, InThread, open_thread
 from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
 from asr.actors.turns import Priority
@@ -265,12 +265,12 @@ async def open_house(
 async def _left_at_the_end(
     thread: AbstractAsyncContextManager[InThread], leave: Callable[[], None]
 ) -> AsyncIterator[InThread]:
-    """A thread, and the last call that it gets, unless it hangs."""
+    """A thread, and the last call that it gets, unless it hangs: a moment is enough for that."""
     async with thread as in_thread:
         try:
             yield in_thread
         finally:
-            with trio.CancelScope(shield=True), suppress(Hung):
+            with trio.move_on_after(LEAVING_S, shield=True), suppress(Hung):
                 await in_thread(leave)
 
 
