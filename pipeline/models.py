@@ -96,7 +96,8 @@ class ModelStore:
 
     def catalogue(self) -> tuple[ModelInfo, ...]:
         """All models that have a name here: published ones, then those the operator added."""
-        names = (*PUBLISHED, *sorted({*self._allowed.folders, *self._allowed.repos} - {*PUBLISHED}))
+        listed = sorted({*self._allowed.folders, *self._allowed.repos})
+        names = dict.fromkeys((*PUBLISHED, *(canonical(name, self._allowed) for name in listed)))
         return tuple(map(self._describe, names))
 
     def fetch(
@@ -115,7 +116,7 @@ class ModelStore:
 
     def _sound(self, name: str) -> Path | None:
         """What is in a cache, if it is still what came there. Reads all of it."""
-        source = _embedded(name)
+        source = self._embedded(name)
         if source and is_sound(converted := self._converted / source.folder):
             return converted
         snapshot = self._snapshot(name)
@@ -125,7 +126,7 @@ class ModelStore:
         return None if damage else snapshot
 
     def _cached(self, name: str) -> Path | None:
-        source = _embedded(name)
+        source = self._embedded(name)
         converted = self._converted / source.folder if source else None
         if converted and find_flaw(converted) is None:
             return converted
@@ -136,7 +137,7 @@ class ModelStore:
         return self._hub.find(repo, self._allowed.revision(repo))
 
     def _unpacked(self, name: str) -> Path | None:
-        source = _embedded(name)
+        source = self._embedded(name)
         return unpack(source, self._converted) if source and source.find() else None
 
     def _downloaded(self, name: str, progress: Callable[[int, int | None], None] | None) -> Path:
@@ -152,7 +153,7 @@ class ModelStore:
             commit = cached.name if cached.parent.name == "snapshots" else None
             size = folder_bytes(cached)
             return ModelInfo(name, "cache", str(cached), size, on_disk=True, revision=commit)
-        source = _embedded(name)
+        source = self._embedded(name)
         if source and (files := source.find()):
             size = sum(file.stat().st_size for file in files)
             return ModelInfo(name, "embedded", ", ".join(source.packages), size, on_disk=True)
@@ -161,6 +162,12 @@ class ModelStore:
         repo = _repo(name)
         wanted = self._allowed.revision(repo)
         return ModelInfo(name, "hub", repo, size_about, on_disk=False, revision=wanted)
+
+    def _embedded(self, name: str) -> Embedded | None:
+        """The package that holds a model; who pins a revision of the hub's wants that one."""
+        if _repo(name) in self._allowed.revisions:
+            return None
+        return next((source for source in EMBEDDED if source.model == name), None)
 
     def _operators(self, name: str | None) -> str | None:
         """What a setting means by a model's name, if it gives one."""
@@ -182,10 +189,6 @@ def _hub(settings: ModelSettings) -> Hub:
         token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         offline=settings.hf_hub_offline,
     )
-
-
-def _embedded(name: str) -> Embedded | None:
-    return next((source for source in EMBEDDED if source.model == name), None)
 
 
 def _repo(name: str) -> str:

@@ -167,6 +167,17 @@ def test_a_published_model_can_be_pinned_as_well(settings: ModelSettings) -> Non
         models.fetch("small")
     pinned = folder.rename(folder.with_name(commit))
     assert models.fetch("small") == pinned
+    assert [model.name for model in models.catalogue()] == [*PUBLISHED]
+
+
+def test_a_package_does_not_stand_in_for_a_pinned_revision(settings: ModelSettings) -> None:
+    repo = PUBLISHED["base"].repo
+    models = store(settings, models_allowed=f"{repo}@v1")
+    assert ModelInfo("base", "hub", repo, 148_000_000, on_disk=False, revision="v1") in (
+        models.catalogue()
+    )
+    with pytest.raises(ModelUnavailable, match="is not on this server"):
+        models.fetch("base")
 
 
 def test_two_revisions_of_one_hub_id_are_refused(settings: ModelSettings) -> None:
