@@ -128,7 +128,8 @@ class Vocabulary:
 
     def _cuts(self, prompt: str | None) -> bool:
         """Whether a prompt is longer than what there is room for."""
-        if prompt is None or len(prompt.encode()) < self.prompt_max:  # a token is a byte at least
+        # A token is a byte at least; a terminal's arguments may hold what is no UTF-8.
+        if prompt is None or len(prompt.encode(errors="replace")) < self.prompt_max:
             return False
         return len(prompt) > PROMPT_CHARACTERS_MAX or len(self._tokens_of(prompt)) > self.prompt_max
 

@@ -70,6 +70,7 @@ def test_what_a_row_has_said_so_far_is_closed_where_timestamps_meet(
         ("word " * 224, True),
         ("word " * 20_000, True),
         ("好" * 100, False),
+        ("\udcff" * 9, False),
         ("x" * 60_000, True),
     ],
 )
