@@ -74,7 +74,7 @@ class Employer:
     async def employ_if(
         self, name: str, address: Address[Q, A, W], make: Make[Q, A] | None, in_thread: InThread
     ) -> W | None:
-        """Where to reach a worker who is never given up; None if there is no tool to work with."""
+        """Where to reach a worker whom the house can do without; None if there is no tool."""
         if make is None:
             return None
         return await self._employ(name, address, make, in_thread, vital=False)

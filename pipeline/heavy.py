@@ -48,7 +48,8 @@ def read_network(file: Path, architecture: Literal["PyanNet", "WeSpeakerResNet34
     import importlib
     import pickle
 
-    models = importlib.import_module(f"pyannote.audio.models.{ARCHITECTURES[architecture]}")
+    with IMPORTING:
+        models = importlib.import_module(f"pyannote.audio.models.{ARCHITECTURES[architecture]}")
     network: Any = getattr(models, architecture)
     try:
         return network.load_from_checkpoint(file, map_location="cpu", weights_only=True)
