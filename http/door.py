@@ -62,12 +62,11 @@ class Door:
         self.patience.lower(CLOSING_PATIENCE_S)
         self._look()
 
-    def send_away(self) -> int:
-        """There is no time left: end what is still being worked on. How many works that were."""
+    def send_away(self) -> None:
+        """There is no time left: end what is still being worked on."""
         self._over = True
         for work in self._at_work:
             work.cancel()
-        return len(self._at_work)
 
     async def wait_empty(self) -> None:
         """Return once the door is closed and the last request has left."""

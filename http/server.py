@@ -78,8 +78,9 @@ async def drain(door: Door, *, stop: trio.Event, drain_s: float) -> None:
     door.close()
     with trio.move_on_after(drain_s):
         await door.wait_empty()
-    if count := door.send_away():
-        log.warning("%d requests were not done within ASR_DRAIN_S", count)
+    if door.inside:
+        log.warning("%d requests were not done within ASR_DRAIN_S", door.inside)
+    door.send_away()
 
 
 async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:

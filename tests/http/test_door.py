@@ -58,10 +58,16 @@ async def test_the_drain_lets_accepted_requests_finish_and_refuses_new_ones(
     ],
 )
 async def test_who_is_not_done_in_time_hears_so(
-    server: Server, house: FakeHouse, path: str, begins: str, ends: str
+    server: Server,
+    house: FakeHouse,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    begins: str,
+    ends: str,
 ) -> None:
     house.hold()
     file_field = "file" if path.startswith("/v1") else "audio_file"
+    fields = {"stream": "true"} if path.startswith("/v1") else {}  # one that has told nothing yet
     async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as nursery:
 
         async def stop() -> None:
@@ -70,13 +76,14 @@ async def test_who_is_not_done_in_time_hears_so(
 
         nursery.start_soon(stop)
         with trio.fail_after(6):  # 2 s of drain
-            body = form(file_field=file_field)
+            body = form(fields, file_field=file_field)
             answer = await client.post(path, content=body, headers=HEADERS)
             await server.gone.wait()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert answer.text.startswith(begins)
     assert answer.text.endswith(ends)
     assert house.running == 0
+    assert "1 requests were not done within ASR_DRAIN_S" in caplog.messages
 
 
 async def test_a_stream_that_is_not_done_in_time_ends_with_an_error(
