@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from quart import Response, request
 
+from asr.actors.trail import note
 from asr.http.cors import allowed
 from asr.http.errors import envelope
 from asr.http.keys import is_open
@@ -33,6 +34,9 @@ PRIVATE = (".localhost", ".local", ".lan", ".home.arpa", ".internal", ".svc")
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_PAGE = frozenset({"same-origin", "none"})  # Sec-Fetch-Site: our page, or the address line
+
+OTHER_NAME = "This server does not answer to that name (ASR_HOSTS_ALLOWED)"
+OTHER_SITE = "Pages of other sites may not use this server (ASR_CORS_ORIGINS)"
 
 # Of answers that say nothing else: they are data, for who asked, and belong into no other page.
 HEADERS: Mapping[str, str] = MappingProxyType(
@@ -67,10 +71,9 @@ def add_browser_rules(app: QuartTrio, settings: HttpSettings) -> None:
         if is_open(request.path) or "*" in origins:
             return None
         if "*" not in names and not is_ours(host_of(request.headers), names):
-            return refusal("This server does not answer to that name (ASR_HOSTS_ALLOWED)", "host")
+            return refusal(OTHER_NAME, "host")
         if request.method not in SAFE_METHODS and is_foreign(request.headers, origins):
-            told = "Pages of other sites may not use this server (ASR_CORS_ORIGINS)"
-            return refusal(told, "origin")
+            return refusal(OTHER_SITE, "origin")
         return None
 
 
@@ -112,4 +115,6 @@ def is_foreign(headers: Headers, origins: frozenset[str]) -> bool:
 
 def refusal(message: str, what: str) -> Response:
     """403 in the words of the path's dialect."""
-    return envelope(403, message, type="invalid_request_error", code=f"{what}_not_allowed")
+    code = f"{what}_not_allowed"
+    note(error=code)
+    return envelope(403, message, type="invalid_request_error", code=code)

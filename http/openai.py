@@ -12,7 +12,7 @@ from quart import Response, jsonify, request
 
 from asr.http import parameters as known
 from asr.http.answers import json_answer, text_answer, warned
-from asr.http.errors import envelope
+from asr.http.errors import envelope, openai_error
 from asr.http.forms import granularities, layout, openai_options, remarks
 from asr.http.keys import client_of
 from asr.http.streams import stream
@@ -108,8 +108,7 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
         try:
             house.models.resolve(name)
         except UnknownModel as error:  # here it is the address that is wrong: not the table's 400
-            words = {"param": error.param, "code": error.code}
-            return envelope(404, error.message, type="invalid_request_error", **words)
+            return envelope(404, **openai_error(error))
         return jsonify(model_card(name))
 
 

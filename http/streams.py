@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 # Proxies must neither keep nor gather events.
-HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 # What the last event has of verbose_json.
 DONE = ("text", "usage", "segments", "warnings")

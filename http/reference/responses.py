@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from asr.http.browsers import OTHER_NAME, OTHER_SITE
 from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error, type_of
 from asr.http.reference.examples import errors, example
 from asr.http.reference.kinds import ref
@@ -107,13 +108,18 @@ def texts(content_type: str, examples: Examples) -> dict[str, Any]:
 
 def faults(voice: Voice) -> dict[str, Any]:
     """Every error of the endpoints that take audio in, by status."""
-    return by_status([*of_the_table(voice), *KEY, *OTHER_METHOD, *TOO_SLOW, *BUG], voice)
+    return by_status([*of_the_table(voice), *KEY, *FOREIGN, *OTHER_METHOD, *TOO_SLOW, *BUG], voice)
 
 
 def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> dict[str, Any]:
     """The errors of endpoints that only tell something; ``drains``: not while the server ends."""
     closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[ShuttingDown].code]
-    told = [*(KEY if keyed else ()), *OTHER_METHOD, *BUG, *(closing if drains else ())]
+    told = [
+        *((*KEY, *FOREIGN[:1]) if keyed else ()),
+        *OTHER_METHOD,
+        *BUG,
+        *(closing if drains else ()),
+    ]
     return by_status(told, voice)
 
 
@@ -165,6 +171,10 @@ def no_row(status: int, message: str, *headers: str, code: str | None = None) ->
 
 
 KEY = no_row(401, "Incorrect API key provided", "WWW-Authenticate", code="invalid_api_key")
+FOREIGN = (
+    *no_row(403, OTHER_NAME, code="host_not_allowed"),
+    *no_row(403, OTHER_SITE, code="origin_not_allowed"),
+)
 OTHER_METHOD = no_row(405, "Method Not Allowed (PUT /here)", "Allow")
 TOO_SLOW = no_row(408, "Request Timeout (POST /here)")
 BUG = no_row(

@@ -76,11 +76,15 @@ async def test_whoever_wants_to_is_told_of_each_request_but_not_of_probes(
         assert (await client.get("/health")).status_code == 200
         await client.post("/asr?initial_prompt=hush", content=asr_form(), headers=HEADERS)
         await client.post("/v1/audio/transcriptions", content=form({"model": "x"}), headers=HEADERS)
-    done, refused = told
+        await client.get("/v1/models", headers={"Host": "evil.example"})
+        await client.get("/v1/models/none-such")
+    done, refused, alien, unknown = told
     assert [*done.stages] == ["upload", "format", "send"]
     assert (done.facts["status"], done.facts["endpoint"]) == (200, "/asr")
     assert done.facts["bytes_received"] == len(asr_form())
     assert "hush" not in str(done)
+    assert (alien.facts["status"], alien.facts["error"]) == (403, "host_not_allowed")
+    assert (unknown.facts["status"], unknown.facts["error"]) == (404, "model_not_found")
     assert (refused.facts["status"], refused.facts["error"]) == (400, "model_not_found")
     assert done.began_s < done.ended_s < refused.began_s
 
