@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from asr.http.app import create_app
 from asr.http.browsers import HEADERS
+from asr.http.reference.document import openapi
 from tests.http.fakes import as_house
+from tests.http.promises import Promises
 from tests.http.wire import FORM_TYPE, form
 
 if TYPE_CHECKING:
@@ -131,6 +133,19 @@ async def test_a_refusal_says_what_the_operator_can_do(
     answer = await client.get("/v1/models", headers={"Host": "asr.example"})
     error = (await answer.get_json())["error"]
     assert (error["code"], "ASR_HOSTS_ALLOWED" in error["message"]) == ("host_not_allowed", True)
+
+
+async def test_refusals_are_described(house: FakeHouse, settings: HttpSettings) -> None:
+    client = create_app(as_house(house), settings).test_client()
+    promises = Promises(openapi("1", keyed=False))
+    seen: set[int] = set()
+    for path, method, _ in promises.operations():
+        address = path.format(name="base", id="base")
+        for headers in ({"Host": "evil.example"}, {"Origin": EVIL}):
+            answer = await getattr(client, method)(address, headers=headers)
+            seen.add(answer.status_code)
+            await promises.check_answer(method, address, answer)
+    assert seen == {200, 403}
 
 
 @pytest.mark.parametrize(

@@ -274,20 +274,6 @@ async def test_who_shows_no_key_is_answered_as_described(
         await promises.check_answer(method, address, answer)
 
 
-async def test_pages_of_other_sites_are_answered_as_described(
-    client: TestClientProtocol, promises: Promises
-) -> None:
-    seen: set[int] = set()
-    foreign = {"Origin": "https://evil.example"}
-    for path, method, _ in promises.operations():
-        address = path.format(name="base", id="base")
-        for headers in ({"Host": "evil.example"}, foreign):
-            answer = await partial(getattr(client, method), address, headers=headers)()
-            seen.add(answer.status_code)
-            await promises.check_answer(method, address, answer)
-    assert seen == {200, 403}
-
-
 @pytest.mark.parametrize("path", TOLD)
 async def test_what_only_tells_something_answers_as_described(
     client: TestClientProtocol, house: FakeHouse, promises: Promises, path: str
