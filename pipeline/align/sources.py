@@ -142,15 +142,16 @@ def fetch(language: str, settings: ModelSettings) -> Path:
     try:
         found = _find(name, settings)
         damaged = bool(found and _is_damaged(found))
-        if (damaged or not found) and not settings.hf_hub_offline:
+        lacking = found is None or (damaged and found != _by_hand(name, settings))
+        if lacking and not settings.hf_hub_offline:
             return _download(name, settings, anew=damaged)
     except Exception as error:  # whatever the hub library's HTTP client of the day raises
         reason = f"The alignment model {name!r} could not be fetched"
         raise AlignmentUnavailable(reason) from error
     if found is None or damaged:
         state = "is damaged" if damaged else "is not"
-        reason = f"The alignment model {name!r} {state} on this server, which works offline"
-        raise AlignmentUnavailable(reason)
+        why = ", which works offline" if lacking else ""
+        raise AlignmentUnavailable(f"The alignment model {name!r} {state} on this server{why}")
     return found
 
 
@@ -168,14 +169,13 @@ def read(name: str, settings: ModelSettings, device: str) -> Loaded:
 
 def _find(name: str, settings: ModelSettings) -> Path | None:
     """The folder of a hub's repository, or torchaudio's file, if it is on this disk."""
-    own = _own(settings)
     if "/" in name:
-        folder = own / name.replace("/", "--")
+        folder = _by_hand(name, settings)
         return folder if _whole(folder) else _cached(name, settings)
     path = _bundle(name)._path
     import torch
 
-    files = (own / path, Path(torch.hub.get_dir()) / "checkpoints" / path)
+    files = (_own(settings) / path, Path(torch.hub.get_dir()) / "checkpoints" / path)
     return next((file for file in files if file.is_file()), None)
 
 
@@ -188,15 +188,23 @@ def _is_damaged(found: Path) -> bool:
 def _download(name: str, settings: ModelSettings, *, anew: bool) -> Path:
     """``anew``: even what is there, which is damaged."""
     if "/" in name:
-        return _download_repository(name, settings, anew=anew)
-    path: str = _bundle(name)._path
-    file = _own(settings) / path
-    _download_file(BUNDLES + path, file)
-    return file
+        found = _download_repository(name, settings, anew=anew)
+    else:
+        path: str = _bundle(name)._path
+        found = _own(settings) / path
+        _download_file(BUNDLES + path, found)
+    if _is_damaged(found):
+        raise ConnectionError("something else came than was promised")
+    return found
 
 
 def _own(settings: ModelSettings) -> Path:
     return settings.cache_dir.expanduser() / "align"
+
+
+def _by_hand(name: str, settings: ModelSettings) -> Path:
+    """Where the operator may put a repository's files, which are not ours to replace."""
+    return _own(settings) / name.replace("/", "--")
 
 
 def _bundle(name: str) -> Any:
@@ -251,10 +259,7 @@ def _download_repository(name: str, settings: ModelSettings, *, anew: bool) -> P
     wanted = [*CONFIGS, *EXTRAS, weights]
     cache = _hub_cache(settings)
     place["force_download"] = anew
-    folder = Path(snapshot_download(name, allow_patterns=wanted, cache_dir=cache, **place))
-    if _is_damaged(folder):
-        raise ConnectionError("the hub sent something else than it promised")
-    return folder
+    return Path(snapshot_download(name, allow_patterns=wanted, cache_dir=cache, **place))
 
 
 def _download_file(url: str, file: Path) -> None:

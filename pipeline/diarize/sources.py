@@ -96,6 +96,8 @@ class Community:
             )
         except Exception as error:  # whatever the library's HTTP client of the day raises
             raise SpeakersUnavailable("The diarizer cannot be downloaded") from error
+        if find_damaged(Path(folder) / name for name in COMMUNITY_FILES):
+            raise SpeakersUnavailable("The diarizer's files are damaged")
         return Path(folder)
 
 

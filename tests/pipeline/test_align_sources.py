@@ -98,22 +98,37 @@ def test_what_is_on_this_disk_is_not_fetched(tmp_path: Path) -> None:
     assert fetch("ja", settings) == folder
 
 
-def test_what_is_damaged_is_told_as_such_or_fetched_again(tmp_path: Path) -> None:
-    folder = tmp_path / "align" / "jonatasgrosman--wav2vec2-large-xlsr-53-japanese"
+def damage(folder: Path) -> None:
+    """Put the files of a network there, the weights as torch writes them, with a bit that fell."""
     folder.mkdir(parents=True)
     for name in CONFIGS:
         (folder / name).touch()
-    with zipfile.ZipFile(folder / WEIGHTS[1], "w") as archive:  # as torch writes its own
+    with zipfile.ZipFile(folder / WEIGHTS[1], "w") as archive:
         archive.writestr("data", b"numbers" * 99)
-    offline = ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True)
-    assert fetch("ja", offline) == folder
-    torn = (folder / WEIGHTS[1]).read_bytes().replace(b"numbers", b"numbats", 1)
+    torn = (folder / WEIGHTS[1]).read_bytes().replace(b"numbers", b"numbess", 1)
     (folder / WEIGHTS[1]).write_bytes(torn)
-    with pytest.raises(AlignmentUnavailable, match="japanese' is damaged on this server"):
+
+
+def test_what_is_damaged_in_the_hubs_cache_is_fetched_again(tmp_path: Path) -> None:
+    home = tmp_path / "hub" / "models--jonatasgrosman--wav2vec2-large-xlsr-53-japanese"
+    damage(home / "snapshots" / "c0ffee")
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("c0ffee")
+    offline = ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True)
+    with pytest.raises(
+        AlignmentUnavailable, match="is damaged on this server, which works offline"
+    ):
         fetch("ja", offline)
     online = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
     with pytest.raises(AlignmentUnavailable, match="japanese' could not be fetched"):
         fetch("ja", online)  # nobody is there: but it was asked for
+
+
+def test_what_is_damaged_in_the_operators_own_folder_is_told_as_such(tmp_path: Path) -> None:
+    damage(tmp_path / "align" / "jonatasgrosman--wav2vec2-large-xlsr-53-japanese")
+    settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
+    with pytest.raises(AlignmentUnavailable, match=r"japanese' is damaged on this server$"):
+        fetch("ja", settings)
 
 
 def answering(promised: int, body: bytes) -> tuple[HTTPServer, Callable[[], None]]:
