@@ -32,7 +32,6 @@ def import_pyannote(threads: int) -> None:
 
             metrics.set_telemetry_metrics(False)
             metrics.provider.shutdown()  # ends the thread that would send them
-            _allow_plain_values()
         import torch
 
         torch.set_num_threads(threads)
@@ -50,6 +49,7 @@ def read_network(file: Path, architecture: Literal["PyanNet", "WeSpeakerResNet34
 
     with IMPORTING:
         models = importlib.import_module(f"pyannote.audio.models.{ARCHITECTURES[architecture]}")
+        _allow_plain_values()
     network: Any = getattr(models, architecture)
     try:
         return network.load_from_checkpoint(file, map_location="cpu", weights_only=True)
