@@ -97,7 +97,10 @@ def fault_of(error: AsrError) -> Fault:
 
 
 def openai_error(error: AsrError) -> dict[str, Any]:
-    """An error that was written for the client, as OpenAI's envelope holds it."""
+    """An error that was written for the client, as OpenAI's envelope holds it.
+
+    It goes to a client, so it is put down as the one that ended the request.
+    """
     fault = fault_of(error)
     param = error.param if isinstance(error, InvalidRequest) else None
     code = (error.code if isinstance(error, InvalidRequest) else None) or fault.code

@@ -75,7 +75,7 @@ class HttpSettings:
     keep_alive_s: float = setting("ASR_KEEP_ALIVE_S", 15.0, "idle connections are closed after")
 
     def __post_init__(self) -> None:
-        """ValueError for keys or origins that no client could ever send."""
+        """ValueError for keys, origins or names that no client could ever send."""
         self.keys()
         self.origins()
         self.hosts()
