@@ -75,7 +75,8 @@ class Files:
         """Close and delete a file; the time that a large one takes is spent here, in the thread."""
         path.unlink(missing_ok=True)
         if path in self._open:  # not if its first write had failed
-            os.close(self._open.pop(path))
+            with suppress(OSError):  # a disk in the network says only here that it was full
+                os.close(self._open.pop(path))
 
     @property
     def forgotten(self) -> bool:

@@ -13,7 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.receiver import GATHER_BYTES, Limits, Receiver, ReceiverStats, run_receiver
-from asr.actors.spool import PREFIX, explained, own_folder
+from asr.actors.spool import PREFIX, Files, explained, own_folder
 from asr.pipeline.errors import Busy, StorageFull, TooLarge
 from tests.fakes import FakeThread
 
@@ -166,6 +166,22 @@ async def test_a_disk_that_is_nearly_full_takes_no_more(receiver: Receiver, disk
     with pytest.raises(StorageFull), receiver.scratch(".s16"):
         pytest.fail("there was no room")
     assert receiver.stats() == ReceiverStats(uploads=0, bytes=0)
+
+
+def test_a_disk_that_says_only_at_the_close_that_it_was_full_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(lambda: 1 << 40, free_min_bytes=0)
+    assert files.append(tmp_path / "1.upload", b"sound") is None
+    close = os.close
+
+    def refuse(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EDQUOT, "as a file system in the network does")
+
+    monkeypatch.setattr(os, "close", refuse)
+    files.drop(tmp_path / "1.upload")
+    assert (list(files), list(tmp_path.iterdir())) == ([], [])
 
 
 def test_a_full_disk_and_a_full_quota_are_told_from_a_broken_disk() -> None:
