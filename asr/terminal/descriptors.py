@@ -6,12 +6,14 @@ not allowed, fewer connections are: whoever was let in is served.
 
 import logging
 import resource
+from bisect import bisect_right
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
 # The standard streams, the event loop, sockets that are listened on, weights that are read, models
-# that are fetched, and the connections that hear of the bound. About 40 were seen.
+# that are fetched, files whose language is told, and the connections that hear of the bound. About
+# 40 were seen.
 ALWAYS = 96
 
 AN_UPLOAD = 2  # its file, and a connection to what its url names
@@ -51,12 +53,8 @@ def connections_allowed(need: Need) -> int:
 
 def fitting(need: Need, have: int) -> int:
     """The most connections that so many descriptors are enough for, at least one."""
-    fits = (
-        connections
-        for connections in range(need.connections, 1, -1)
-        if need.descriptors(connections) <= have
-    )
-    return next(fits, 1)
+    counts = range(1, need.connections + 1)
+    return max(1, bisect_right(counts, have, key=need.descriptors))
 
 
 def raise_limit(wanted: int) -> int:
