@@ -44,6 +44,9 @@ STALL_S = 60.0
 
 LOOK_EVERY_S = 1.0
 
+# A killed process ends at once, unless it waits for a disk that hangs: then nobody waits for it.
+KILLED_S = 5.0
+
 # ffmpeg itself opens no file of more streams than this, and prints no line of ours that is longer.
 STREAMS_MAX = 1000
 LINE_BYTES_MAX = 1000
@@ -144,7 +147,7 @@ async def _run(
 
 @asynccontextmanager
 async def _child(argv: list[str]) -> AsyncIterator[trio.Process]:
-    """A child process that is gone, and reaped, when the context is left by any door."""
+    """A child process that is killed, and waited for, when the context is left by any door."""
     process = await trio.lowlevel.open_process(
         argv,
         stdin=subprocess.DEVNULL,
@@ -157,10 +160,10 @@ async def _child(argv: list[str]) -> AsyncIterator[trio.Process]:
     finally:
         with suppress(ProcessLookupError, PermissionError):  # nobody is left of them
             os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
-        with trio.CancelScope(shield=True):  # a killed process ends at once
-            await process.wait()
+        with trio.move_on_after(KILLED_S, shield=True):
             if process.stderr is not None:
                 await process.stderr.aclose()
+            await process.wait()
 
 
 def _bound(child: int, written_max: int) -> None:
