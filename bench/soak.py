@@ -41,6 +41,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     {"ASR_MODELS_MAX_MB": "350", "ASR_LOG_LEVEL": "info", "ASR_LOG_FORMAT": "json"}
 )
 AT_REST = ("asr_queue_depth", "whisperx_active_transcriptions", "asr_uploads", "asr_rows")
+IDLE_S = 12.0  # after which idle connections and lent threads have ended
 REST_MAX_S = 600.0  # in which whatever was begun has to be done
 GROWS_BY, GROWS_MB = 1.03, 30.0
 HEAD = ("minute", "requests", "resident MB", "descriptors", "threads", "children", "tasks", "files")
@@ -131,6 +132,7 @@ async def soak(service: Service, given: argparse.Namespace, ledger: Ledger) -> l
             await trio.sleep(given.minutes * 60 / given.calms)
             gate.close()
             await rest(service, gate)
+            await trio.sleep(IDLE_S)
             minute = (time.monotonic() - began) / 60
             calms.append(await look(service, minute, len(ledger.sent)))
             print_row(*(f"{value:.0f}" for value in astuple(calms[-1])))
