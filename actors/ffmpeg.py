@@ -180,7 +180,8 @@ def _bound(child: int, written_max: int) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: DESCRIPTORS_MAX,
     }
-    with suppress(ProcessLookupError):  # it has ended already
+    # It has ended already, or a container's policy forbids it: then ffmpeg's own bounds are left.
+    with suppress(ProcessLookupError, PermissionError):
         for kind, most in bounds.items():
             _, hard = resource.prlimit(child, kind)
             ceiling = most if hard == resource.RLIM_INFINITY else min(most, hard)
