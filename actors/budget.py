@@ -9,14 +9,19 @@ RETRY_AFTER_S = 5.0
 class Budget:
     """What uploads may claim: ``each_max`` bytes each, ``all_max`` together, of ``uploads_max``.
 
-    An upload claims what it declared, and what it holds once that is more.
+    An upload claims what it declared, and what it holds once that is more. One client has
+    ``client_max`` of them at most, if that is given.
     """
 
-    def __init__(self, *, each_max: int, all_max: int, uploads_max: int) -> None:
+    def __init__(
+        self, *, each_max: int, all_max: int, uploads_max: int, client_max: int | None = None
+    ) -> None:
         self.each_max = each_max
         self._all_max = all_max
         self._uploads_max = uploads_max
+        self._client_max = uploads_max if client_max is None else client_max
         self._claims: dict[object, int] = {}
+        self._clients: dict[object, str] = {}
 
     @property
     def uploads(self) -> int:
@@ -26,12 +31,17 @@ class Budget:
     def bytes(self) -> int:
         return sum(self._claims.values())
 
-    def open(self, upload: object, declared: int) -> None:
+    def open(self, upload: object, declared: int, *, client: str) -> None:
         """Enter an upload, or raise TooLarge or Busy and forget it."""
         if self.uploads >= self._uploads_max:
             raise Busy("Too many uploads at once; try again later", retry_after_s=RETRY_AFTER_S)
+        if sum(owner == client for owner in self._clients.values()) >= self._client_max:
+            raise Busy(
+                "This client has as many uploads under way as it may; try again later",
+                retry_after_s=RETRY_AFTER_S,
+            )
         self._check(upload, declared)
-        self._claims[upload] = declared
+        self._claims[upload], self._clients[upload] = declared, client
 
     def grow(self, upload: object, size: int) -> None:
         """Let an upload hold ``size`` bytes, or raise TooLarge or Busy and let it be as it was."""
@@ -41,6 +51,7 @@ class Budget:
 
     def close(self, upload: object) -> None:
         self._claims.pop(upload, None)
+        self._clients.pop(upload, None)
 
     def _check(self, upload: object, size: int) -> None:
         if size > self.each_max:

@@ -289,5 +289,6 @@ def _limits(settings: HouseSettings) -> Limits:
     return Limits(
         upload_bytes_max=settings.max_file_size_mb * MEGABYTE,
         all_bytes_max=settings.uploads_max_mb * MEGABYTE,
+        client_max=settings.client_max,
         free_min_bytes=settings.disk_free_min_mb * MEGABYTE,
     )

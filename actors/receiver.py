@@ -30,6 +30,7 @@ class Limits:
     upload_bytes_max: int
     all_bytes_max: int
     uploads_max: int = UPLOADS_MAX
+    client_max: int | None = None  # of one client; None: all
     free_min_bytes: int = 500_000_000  # what else lives on the disk can go on
 
 
@@ -125,10 +126,12 @@ class Receiver:
         self._files.check_room()
 
     @asynccontextmanager
-    async def open(self, *, declared_bytes: int | None = None) -> AsyncIterator[Spool]:
+    async def open(
+        self, *, declared_bytes: int | None = None, client: str = ""
+    ) -> AsyncIterator[Spool]:
         """A new file of the spool, deleted on leaving. Raises TooLarge, Busy or StorageFull."""
         upload = Upload(self._unused(".upload"), trio.Event())
-        self._budget.open(upload, declared_bytes or 0)
+        self._budget.open(upload, declared_bytes or 0, client=client)
         try:
             self._files.check_room(declared_bytes or 0)
             yield Spool(upload, self._budget, self._post)
@@ -180,6 +183,7 @@ async def run_receiver(
         each_max=limits.upload_bytes_max,
         all_max=limits.all_bytes_max,
         uploads_max=limits.uploads_max,
+        client_max=limits.client_max,
     )
     with own_folder(root) as folder, inbox:
         files = Files(lambda: free_bytes(folder), free_min_bytes=limits.free_min_bytes)

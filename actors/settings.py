@@ -21,7 +21,9 @@ class HouseSettings:
     )
     max_queue_size: int = setting("MAX_QUEUE_SIZE", 32, "requests that may wait; 503 past that")
     client_max: int | None = setting(
-        "ASR_CLIENT_MAX", None, "places that one client may hold, waiting and running; none: all"
+        "ASR_CLIENT_MAX",
+        None,
+        "requests that one client may have: uploading, and waiting and running; none: all",
     )
     request_deadline_s: float = setting("ASR_REQUEST_DEADLINE_S", 3600.0, "504 past that")
     audio_max_s: float = setting("ASR_AUDIO_MAX_S", 36000.0, "longest audio accepted, in seconds")

@@ -15,6 +15,7 @@ from asr.http import parameters as known
 from asr.http.body import bounded
 from asr.http.errors import MissingFile
 from asr.http.fields import Fields
+from asr.http.keys import client_of
 from asr.http.multipart import (
     CLIP_BYTES_MAX,
     FIELD_BYTES_MAX,
@@ -73,7 +74,9 @@ async def receive_upload(
         declared = min(declared, bytes_kept)
     async with AsyncExitStack() as kept:
         with stage("upload"):
-            spool = await kept.enter_async_context(receiver.open(declared_bytes=declared))
+            spool = await kept.enter_async_context(
+                receiver.open(declared_bytes=declared, client=client_of(request))
+            )
             try:
                 await store(request, form, Kept(spool, bytes_kept), settings=settings)
             except RequestEntityTooLarge:

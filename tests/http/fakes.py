@@ -78,7 +78,9 @@ class FakeReceiver(Gate):
         super().__init__()
 
     @asynccontextmanager
-    async def open(self, *, declared_bytes: int | None = None) -> AsyncIterator[FakeSpool]:
+    async def open(
+        self, *, declared_bytes: int | None = None, client: str
+    ) -> AsyncIterator[FakeSpool]:
         self.declared.append(declared_bytes)
         if declared_bytes is not None and declared_bytes > self.max_bytes:
             raise TooLarge("File too large. Maximum content size limit", param="file")
