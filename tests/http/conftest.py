@@ -37,11 +37,16 @@ def connections_max() -> int:
 
 
 @pytest.fixture
-def settings(keep_alive_s: float, connections_max: int) -> HttpSettings:
+def linger_s() -> float:
+    return 0.3
+
+
+@pytest.fixture
+def settings(keep_alive_s: float, connections_max: int, linger_s: float) -> HttpSettings:
     return HttpSettings(
         port=0,
         write_timeout_s=0.3,
-        linger_s=0.3,
+        linger_s=linger_s,
         keep_alive_s=keep_alive_s,
         connections_max=connections_max,
         body_chunk_timeout_s=20,
