@@ -8,11 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 import trio
 
-from tests.http.wire import FORM_TYPE, asr_form, form, post
+from tests.http.wire import FORM_TYPE, asr_form, connect_to, form, post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +33,17 @@ H2C = (
 )
 HELLO_TLS = bytes.fromhex("1603010200010001fc0303") + bytes(range(256))
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+# In two pieces, with a moment for the server in between: each ends a stock hypercorn on trio.
+KILLERS = {
+    "an upgrade with a byte too much": (UPGRADE + b"x", b""),
+    "a bad chunk after an early answer": (EARLY, b"zz\r\n"),
+    "more bytes than announced": (CLOSING, b"ghi"),
+    "http/2 by prior knowledge": (PREFACE, b"\x00\x00\x05\x00\x01\x00\x00\x00\x01hello"),
+    "http/2 by upgrade": (H2C, PREFACE),
+    "a pipelined request and gone": (EARLY + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
+    "garbage": (HELLO_TLS, b"\r\n\r\n"),
+}
 
 # All from which the mutations start. The forms hold no sound: what ffmpeg makes of those is another
 # subject.
@@ -114,8 +124,7 @@ def mutate(data: bytearray, chance: random.Random) -> None:
 async def carry_out(attack: Attack, url: str) -> list[int]:
     """The statuses that were heard; however the server takes it, the client does as planned."""
     heard = bytearray()
-    place = urlsplit(url)
-    stream = await trio.open_tcp_stream(place.hostname or "", place.port or 0)
+    stream = await connect_to(url)
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         async with stream:
             for piece in attack.pieces:

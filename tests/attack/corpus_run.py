@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import h11
 import httpx
 import trio
 
 from tests.attack.media_lures import Canaries
+from tests.http.wire import connect_to
 from tests.real import process
 
 if TYPE_CHECKING:
@@ -118,9 +118,8 @@ def _named(name: str, message: str) -> bool:
 
 async def ask(url: str, pieces: Iterable[bytes]) -> Answer:
     """The answer to a request that is sent piece by piece, whatever is done to the rest of it."""
-    place = urlsplit(url)
     with trio.move_on_after(ANSWER_S):
-        async with await trio.open_tcp_stream(str(place.hostname), int(place.port or 0)) as stream:
+        async with await connect_to(url) as stream:
             async with trio.open_nursery() as nursery:
 
                 async def send() -> None:

@@ -17,11 +17,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from asr.http.body import LINGER_BYTES, BoundedBody
 from asr.http.guards import GuardedConfig, GuardedConnection
 from tests.attack.connections import (
-    CLOSING,
-    EARLY,
     H2C,
-    HELLO_TLS,
-    PREFACE,
+    KILLERS,
     STATUS,
     UPGRADE,
     Attack,
@@ -35,16 +32,6 @@ from tests.http.wire import FORM_TYPE, asr_form, counted, post, read_all, until
 if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
-
-KILLERS = {
-    "an upgrade with a byte too much": (UPGRADE + b"x", b""),
-    "a bad chunk after an early answer": (EARLY, b"zz\r\n"),
-    "more bytes than announced": (CLOSING, b"ghi"),
-    "http/2 by prior knowledge": (PREFACE, b"\x00\x00\x05\x00\x01\x00\x00\x00\x01hello"),
-    "http/2 by upgrade": (H2C, PREFACE),
-    "a pipelined request and gone": (EARLY + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
-    "garbage": (HELLO_TLS, b"\r\n\r\n"),
-}
 
 
 async def attack(server: Server, first: bytes, second: bytes) -> None:

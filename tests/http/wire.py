@@ -59,6 +59,14 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+async def connect_to(url: str) -> trio.SocketStream:
+    """A connection to the server at an address."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return await trio.open_tcp_stream(parts.hostname, parts.port)
+
+
 @dataclass(frozen=True)
 class Server:
     """A running front desk; ``stop`` asks it to end, ``gone`` says that it has."""
@@ -68,10 +76,7 @@ class Server:
     gone: trio.Event
 
     async def connect(self) -> trio.SocketStream:
-        parts = urlsplit(self.url)
-        assert parts.hostname
-        assert parts.port
-        return await trio.open_tcp_stream(parts.hostname, parts.port)
+        return await connect_to(self.url)
 
     async def say(self, data: bytes, *, within_s: float = 5) -> bytes:
         """Send raw bytes; all that comes back until the server closes the connection."""

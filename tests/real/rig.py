@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from asr.pipeline.errors import NotEnoughMemory
 from tests.real import process
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # crash: an exception that nobody expects; torn: memory runs out; kill: the process is gone;
@@ -77,6 +79,19 @@ class Rig:
 def rigged(rig: Rig, *, engine: Literal["real", "fake"]) -> tuple[str, ...]:
     """The program to start, for ``process.serving``."""
     return ("-m", "tests.real.rigged", str(rig.folder), engine)
+
+
+@contextmanager
+def serving_fake(
+    environment: Mapping[str, str], log: Path, rig: Rig, **settings: str
+) -> Iterator[process.Server]:
+    """A server whose engine says "word", for as long as the context lasts."""
+    program = rigged(rig, engine="fake")
+    with (
+        log.open("ab") as stderr,
+        process.serving(environment, stderr, program, **settings) as server,
+    ):
+        yield server
 
 
 class Rigged:

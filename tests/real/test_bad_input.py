@@ -15,7 +15,7 @@ from tests.attack import forms, media
 from tests.attack.corpus import Corpus
 from tests.attack.corpus_run import Vitals, ask, attack, canaries, left_behind
 from tests.real import process, sounds
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,12 +49,8 @@ def server(environment: dict[str, str], log: Path, folder: Path) -> Iterator[pro
     """With an engine that says "word"; the front, the disk and ffmpeg are real."""
     orders = folder / "orders"
     orders.mkdir()
-    program = rigged(Rig(orders), engine="fake")
     settings = {"ASR_AUDIO_MAX_S": str(AUDIO_MAX_S), "ASR_URL_ALLOWED": "true"}
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **settings) as server,
-    ):
+    with serving_fake(environment, log, Rig(orders), **settings) as server:
         yield server
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import trio
 
 from tests.fakes import pass_time
-from tests.http.wire import asr_form, post, read_all
+from tests.http.wire import asr_form, connect_to, post, read_all
 from tests.real import left, process, sounds
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,21 +39,12 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], log: Path, rig: Rig) -> Iterator[process.Server]:
-    program = rigged(rig, engine="fake")
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **SMALL) as server,
-    ):
+    with serving_fake(environment, log, rig, **SMALL) as server:
         yield server
 
 
 async def ask(client: httpx.AsyncClient, file: Path = sounds.JFK) -> httpx.Response:
     return await client.post("/asr?output=txt", files=process.upload(file), timeout=60)
-
-
-async def connect(server: process.Server) -> trio.SocketStream:
-    place = urlsplit(server.url)
-    return await trio.open_tcp_stream(place.hostname or "", place.port or 0)
 
 
 async def test_of_200_at_once_as_many_as_there_are_places_are_accepted(
@@ -109,7 +99,7 @@ async def test_a_larger_file_than_is_accepted_is_told_so(
     body = asr_form(audio=bytes(4_500_000))
     headers = () if announced else ("Transfer-Encoding: chunked",)
     data = body if announced else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    async with await connect(server) as stream:
+    async with await connect_to(server.url) as stream:
         await stream.send_all(post("/asr", data, "Connection: close", *headers))
         heard = await read_all(stream)
     assert b" 413 " in heard.splitlines()[0]
@@ -118,7 +108,7 @@ async def test_a_larger_file_than_is_accepted_is_told_so(
 
 @pytest.mark.parametrize("drips", [False, True])
 async def test_a_slow_upload_is_given_up(server: process.Server, drips: bool) -> None:
-    async with await connect(server) as stream, trio.open_nursery() as nursery:
+    async with await connect_to(server.url) as stream, trio.open_nursery() as nursery:
         await stream.send_all(post("/asr", asr_form())[:300])
 
         async def drip() -> None:
@@ -139,7 +129,7 @@ async def test_more_uploads_than_there_may_be_are_told_to_come_back(
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(128):
-            stream = await stack.enter_async_context(await connect(server))
+            stream = await stack.enter_async_context(await connect_to(server.url))
             await stream.send_all(post("/asr", asr_form())[:300])
         async with httpx.AsyncClient(base_url=server.url) as client:
 
@@ -156,7 +146,7 @@ async def test_more_bytes_than_are_set_aside_are_told_to_come_back(server: proce
     async with AsyncExitStack() as stack:
         large = post("/asr", asr_form(audio=bytes(1_900_000)))
         for _ in range(52):  # what they have announced counts before it comes
-            stream = await stack.enter_async_context(await connect(server))
+            stream = await stack.enter_async_context(await connect_to(server.url))
             await stream.send_all(large[:300])
         async with httpx.AsyncClient(base_url=server.url) as client:
 
@@ -164,7 +154,7 @@ async def test_more_bytes_than_are_set_aside_are_told_to_come_back(server: proce
                 return "\nasr_uploads 52.0\n" in (await client.get("/metrics")).text
 
             await process.until(all_are_there)
-        stream = await stack.enter_async_context(await connect(server))
+        stream = await stack.enter_async_context(await connect_to(server.url))
         await stream.send_all(large)
         refused = bytes(await stream.receive_some())
     assert refused.startswith(b"HTTP/1.1 503")

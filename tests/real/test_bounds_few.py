@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import trio
 
-from tests.http.wire import asr_form, post, read_all
+from tests.http.wire import asr_form, connect_to, post, read_all
 from tests.real import left, process, sounds
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, rigged, serving_fake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +31,6 @@ async def ask(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/asr?output=txt", files=process.upload(sounds.JFK), timeout=60)
 
 
-async def connect(server: process.Server) -> trio.SocketStream:
-    place = urlsplit(server.url)
-    return await trio.open_tcp_stream(place.hostname or "", place.port or 0)
-
-
 async def test_with_few_descriptors_fewer_are_let_in_and_those_are_served(
     environment: dict[str, str], tmp_path: Path, rig: Rig
 ) -> None:
@@ -48,8 +42,12 @@ async def test_with_few_descriptors_fewer_are_let_in_and_those_are_served(
         process.serving(environment, stderr, program, MAX_QUEUE_SIZE="100") as server,
     ):
         async with AsyncExitStack() as stack:
-            idle = [await stack.enter_async_context(await connect(server)) for _ in range(400)]
-            busy = [await stack.enter_async_context(await connect(server)) for _ in range(42)]
+            idle = [
+                await stack.enter_async_context(await connect_to(server.url)) for _ in range(400)
+            ]
+            busy = [
+                await stack.enter_async_context(await connect_to(server.url)) for _ in range(42)
+            ]
             for stream in busy:
                 await stream.send_all(request[:-1])
             async with httpx.AsyncClient(base_url=server.url) as client:
@@ -77,12 +75,8 @@ async def test_with_few_descriptors_fewer_are_let_in_and_those_are_served(
 async def test_a_full_disk_is_told_before_it_is_full(
     environment: dict[str, str], log: Path, rig: Rig
 ) -> None:
-    program = rigged(rig, engine="fake")
     everything = str(10**9)
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, ASR_DISK_FREE_MIN_MB=everything) as server,
-    ):
+    with serving_fake(environment, log, rig, ASR_DISK_FREE_MIN_MB=everything) as server:
         async with httpx.AsyncClient(base_url=server.url) as client:
             files = process.upload(sounds.JFK, field="file")
             answer = await client.post("/v1/audio/transcriptions", files=files)
@@ -95,26 +89,27 @@ async def test_a_full_disk_is_told_before_it_is_full(
 async def test_one_client_has_its_share_and_nobody_has_more_time_than_there_is(
     environment: dict[str, str], log: Path, rig: Rig
 ) -> None:
-    program = rigged(rig, engine="fake")
-    few = {"ASR_CLIENT_MAX": "2", "ASR_REQUEST_DEADLINE_S": "2"}
+    few = {"ASR_CLIENT_MAX": "2", "ASR_REQUEST_DEADLINE_S": "5"}
     rig.order("engine.advance", "hold")
     answers: list[httpx.Response] = []
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **few) as server,
-    ):
+    with serving_fake(environment, log, rig, **few) as server:
         async with httpx.AsyncClient(base_url=server.url) as client:
 
             async def one() -> None:
                 answers.append(await ask(client))
 
+            async def both_are_in() -> bool:  # with their uploads read, which have a share, too
+                uploads = (await left.gauges(client)).get("asr_uploads")
+                return uploads is None and await process.in_flight(client) == 2
+
             async with trio.open_nursery() as nursery:
-                for _ in range(3):
-                    nursery.start_soon(one)
+                nursery.start_soon(one)
+                nursery.start_soon(one)
+                await process.until(both_are_in)
+                third = await ask(client)
             rig.lift("engine.advance")
             await left.nothing(server, client)
             assert (await ask(client)).status_code == 200
-    third, *others = answers
     assert (third.status_code, "this client holds all the places" in third.text) == (503, True)
     assert 1 <= int(third.headers["retry-after"]) <= 60
-    assert [other.status_code for other in others] == [504, 504]
+    assert [answer.status_code for answer in answers] == [504, 504]

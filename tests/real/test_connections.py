@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,11 +12,10 @@ import trio
 
 from bench.connections import GROWS_MB, SETTINGS, campaign
 from tests.attack.connections import (
-    CLOSING,
-    EARLY,
     H2C,
     HEALTH,
     HELLO_TLS,
+    KILLERS,
     PREFACE,
     STATUS,
     UPGRADE,
@@ -25,9 +23,9 @@ from tests.attack.connections import (
     carry_out,
 )
 from tests.fakes import pass_time
-from tests.http.wire import FORM_TYPE, asr_form, post, read_all
+from tests.http.wire import FORM_TYPE, asr_form, connect_to, post, read_all
 from tests.real import process, sounds
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,15 +65,6 @@ PATTERNS = {
     ),
 }
 
-KILLERS = {
-    "an upgrade with a byte too much": (UPGRADE + b"x", b""),
-    "a bad chunk after an early answer": (EARLY, b"zz\r\n"),
-    "more bytes than announced": (CLOSING, b"ghi"),
-    "http/2 by prior knowledge": (PREFACE, b"\x00\x00\x05\x00\x01\x00\x00\x00\x01hello"),
-    "http/2 by upgrade": (H2C, PREFACE),
-    "a pipelined request and gone": (EARLY + b"0\r\n\r\n" + CLOSING, b"GET / HTTP/1.1\r\n"),
-}
-
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
@@ -84,17 +73,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], log: Path, rig: Rig) -> Iterator[process.Server]:
-    program = rigged(rig, engine="fake")
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **SETTINGS) as server,
-    ):
+    with serving_fake(environment, log, rig, **SETTINGS) as server:
         yield server
-
-
-async def connect(server: process.Server) -> trio.SocketStream:
-    place = urlsplit(server.url)
-    return await trio.open_tcp_stream(place.hostname or "", place.port or 0)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -120,7 +100,7 @@ async def test_the_process_outlives(server: process.Server, pattern: str) -> Non
 
 async def test_a_head_that_comes_byte_by_byte_is_cut(server: process.Server) -> None:
     began_s = trio.current_time()
-    async with await connect(server) as stream:
+    async with await connect_to(server.url) as stream:
 
         async def drip() -> None:
             with suppress(trio.BrokenResourceError):
@@ -143,7 +123,7 @@ async def test_who_leaves_behind_pipelined_requests_ends_the_one_at_work(
     request = post("/asr?output=txt", asr_form(audio=sounds.JFK.read_bytes()), "Connection: close")
     rig.order("engine.advance", "hold")
     async with httpx.AsyncClient(base_url=server.url) as client:
-        async with await connect(server) as stream:
+        async with await connect_to(server.url) as stream:
             await stream.send_all(request.replace(b"Connection: close", b"A: b") + HEALTH * 3)
             await rig.held("engine.advance")
             assert await process.in_flight(client) == 1

@@ -14,9 +14,9 @@ import httpx
 import pytest
 import trio
 
-from tests.http.wire import asr_form, post, read_all
+from tests.http.wire import asr_form, connect_to, post, read_all
 from tests.real import left, process, sounds
-from tests.real.rig import rigged
+from tests.real.rig import serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,7 +79,7 @@ class Crowd:
     async def _upload(self) -> None:
         """As a client that reads the answer whenever it comes."""
         request = post("/asr?output=txt", asr_form(audio=sounds.JFK.read_bytes()))
-        async with await connected(self._server) as stream, trio.open_nursery() as nursery:
+        async with await connect_to(self._server.url) as stream, trio.open_nursery() as nursery:
 
             async def send() -> None:
                 await stream.send_all(request[:100_000])
@@ -113,11 +113,7 @@ async def running(client: httpx.AsyncClient, count: int, *, waiting: int = 0) ->
 async def crowded(
     environment: dict[str, str], log: Path, rig: Rig, **settings: str
 ) -> AsyncIterator[tuple[process.Server, Crowd, httpx.AsyncClient]]:
-    program = rigged(rig, engine="fake")
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, GPU_CONCURRENCY="3", **settings) as server,
-    ):
+    with serving_fake(environment, log, rig, GPU_CONCURRENCY="3", **settings) as server:
         async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as nursery:
             crowd = Crowd(server, rig, nursery)
             await crowd.gather(client)
@@ -185,15 +181,12 @@ async def all_of(crowd: Crowd, count: int) -> None:
 async def test_who_stalls_does_not_hold_up_the_end(
     environment: dict[str, str], log: Path, rig: Rig
 ) -> None:
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, rigged(rig, engine="fake")) as server,
-    ):
+    with serving_fake(environment, log, rig) as server:
         async with (
             await stalled_reader(server) as reader,
-            await connected(server) as idle,
-            await connected(server) as half_sent,
-            await connected(server) as paused,
+            await connect_to(server.url) as idle,
+            await connect_to(server.url) as half_sent,
+            await connect_to(server.url) as paused,
             httpx.AsyncClient(base_url=server.url) as client,
         ):
             await idle.send_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -230,13 +223,6 @@ async def closing(client: httpx.AsyncClient) -> None:
         return (await client.get("/v1/models")).status_code == 503
 
     await process.until(refused)
-
-
-async def connected(server: process.Server) -> trio.SocketStream:
-    address = urlsplit(server.url)
-    assert address.hostname
-    assert address.port
-    return await trio.open_tcp_stream(address.hostname, address.port)
 
 
 async def stalled_reader(server: process.Server) -> trio.SocketStream:

@@ -14,7 +14,7 @@ import trio
 
 from tests.real import process, sounds
 from tests.real.faulty import Caller, caller, restarts, up
-from tests.real.rig import Rig, Trouble, rigged
+from tests.real.rig import Rig, Trouble, rigged, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -41,11 +41,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], log: Path, rig: Rig) -> Iterator[process.Server]:
-    program = rigged(rig, engine="fake")
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, ASR_DRAIN_S="5") as server,
-    ):
+    with serving_fake(environment, log, rig, ASR_DRAIN_S="5") as server:
         yield server
 
 

@@ -14,7 +14,7 @@ import trio
 from asr.actors.settings import MEGABYTE
 from tests.real import process, sounds
 from tests.real.faulty import Caller, caller
-from tests.real.rig import rigged
+from tests.real.rig import serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -48,10 +48,7 @@ async def asking(
     cache = disk.parent
     (cache / "models").symlink_to(Path(environment["CACHE_DIR"], "models"))
     settings = environment | {"CACHE_DIR": str(cache), "ASR_DISK_FREE_MIN_MB": "0"}
-    with (
-        log.open("ab") as stderr,
-        process.serving(settings, stderr, rigged(rig, engine="fake")) as server,
-    ):
+    with serving_fake(settings, log, rig) as server:
         async with caller(server) as asking:
             yield asking
 

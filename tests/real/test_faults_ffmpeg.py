@@ -14,7 +14,7 @@ import trio
 from asr.actors.ffmpeg import find_ffmpeg
 from tests.real import process
 from tests.real.faulty import Caller, caller
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -71,13 +71,9 @@ def server(
     folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[process.Server]:
-    program = rigged(Rig(tmp_path_factory.mktemp("rig")), engine="fake")
     path = f"{folder}{os.pathsep}{environment['PATH']}"
     settings = {"PATH": path, "MARK": str(folder)} | BOUNDS
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **settings) as server,
-    ):
+    with serving_fake(environment, log, Rig(tmp_path_factory.mktemp("rig")), **settings) as server:
         yield server
 
 

@@ -15,7 +15,7 @@ import trio
 from asr.actors.ffmpeg import find_ffmpeg
 from tests.http.wire import asr_form, form, post
 from tests.real import left, process, sounds
-from tests.real.rig import Rig, rigged
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -85,11 +85,7 @@ def server(
     (bin / "ffmpeg").write_text(script)
     (bin / "ffmpeg").chmod(0o755)
     settings = {"PATH": f"{bin}:{environment['PATH']}", "GPU_CONCURRENCY": "1"}
-    program = rigged(rig, engine="fake")
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, program, **settings) as server,
-    ):
+    with serving_fake(environment, log, rig, **settings) as server:
         yield server
 
 

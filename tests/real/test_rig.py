@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.real import process, sounds
-from tests.real.rig import rigged
+from tests.real.rig import serving_fake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,10 +24,7 @@ async def test_a_call_is_held_until_it_is_let_go(
 ) -> None:
     rig.order("engine.advance", "hold")
     answers: list[httpx.Response] = []
-    with (
-        log.open("ab") as stderr,
-        process.serving(environment, stderr, rigged(rig, engine="fake")) as server,
-    ):
+    with serving_fake(environment, log, rig) as server:
         async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as nursery:
 
             async def ask() -> None:
