@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from asr.http.errors import add_error_answers
 from asr.http.health import ALWAYS_OPEN, add_health_routes
 from asr.http.keys import add_keys
 from asr.http.openai import add_model_routes, add_openai_routes
+from asr.http.page.pages import FRONT, add_page_routes, answer, read_page
 from asr.http.reference.pages import add_reference_routes
 from asr.http.uploads import FRAMING_BYTES_MAX
 from asr.pipeline.errors import ShuttingDown
@@ -90,7 +92,9 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     add_detect_routes(app, house, settings)
     add_openai_routes(app, house, settings)
     add_model_routes(app, house)
-    add_health_routes(app, house, version=release)
+    page = read_page()
+    add_health_routes(app, house, version=release, front=partial(answer, page[FRONT]))
+    add_page_routes(app, page)
     add_reference_routes(app, settings, version=release)
     return app
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from quart import Response, jsonify, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quart_trio import QuartTrio
 
     from asr.actors.house import House
@@ -18,15 +20,18 @@ if TYPE_CHECKING:
 ALWAYS_OPEN = frozenset({"/health", "/metrics", "/queue-metrics"})
 
 
-def add_health_routes(app: QuartTrio, house: House, *, version: str) -> None:
-    """Serve /, /health, /queue-metrics and /metrics."""
+def add_health_routes(
+    app: QuartTrio, house: House, *, version: str, front: Callable[[], Response]
+) -> None:
+    """Serve /, /health, /queue-metrics and /metrics; ``front`` is what people see at /."""
 
     @app.get("/")
     async def root() -> Response:
-        if prefers_html():  # a person: the documentation is the page that we have
-            return Response("", status=302, headers={"Location": "docs/"})
         about = {"status": "running", "service": "asr-service", "version": version}
-        return jsonify(about | device(house) | {"compute_type": house.compute_type})
+        where = device(house) | {"compute_type": house.compute_type}
+        response = front() if prefers_html() else jsonify(about | where)
+        response.vary.add("Accept")
+        return response
 
     @app.get("/health")
     async def health() -> Response:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from asr.http.settings import HttpSettings
 
-# Probes, and what tells people how to ask. Everything else needs a key, unknown paths included.
+# Probes, and what tells people how to ask; the page asks them for their key. Everything else needs
+# one, unknown paths included.
 OPEN = frozenset({"/", "/health", "/docs", "/openapi.json"})
-OPEN_BELOW = "/docs/"
+OPEN_BELOW = ("/docs/", "/page/")
 
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 ALIAS = "api-key"  # Azure's name for it

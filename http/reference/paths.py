@@ -223,15 +223,15 @@ def state() -> dict[str, Any]:
                 "State",
                 "root",
                 "Say what this is",
-                "Browsers, who ask for text/html before all else, are sent to the documentation.",
+                "Browsers, who ask for text/html before all else, get a page for people.",
                 **OPEN,
                 responses={
                     "200": answer(
-                        "What this is.", objects(ref("About"), {"about": example(examples.ABOUT)})
+                        "What this is, or the page.",
+                        objects(ref("About"), {"about": example(examples.ABOUT)}) | texts(HTML, {}),
+                        *("Vary", "ETag"),
                     ),
-                    "302": answer(
-                        "To the documentation.", {HTML: {"schema": {"type": "string"}}}, "Location"
-                    ),
+                    "304": answer("The page is the one that the browser has.", {}, "Vary", "ETag"),
                     **small_faults("asr", keyed=False),
                 },
             )

@@ -63,12 +63,15 @@ HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "examples": ["OPTIONS, POST"]},
     },
-    "Location": {
-        "description": "Where to look instead.",
-        "required": True,
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
     "Cache-Control": {"schema": {"type": "string"}},
+    "Vary": {
+        "description": "What of the request decided on the answer.",
+        "schema": {"type": "string", "examples": ["Accept, Accept-Encoding"]},
+    },
+    "ETag": {
+        "description": "What this state of the page is called.",
+        "schema": {"type": "string", "examples": ['W/"0f8fad5bd9cb469f"']},
+    },
 }
 
 

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from tests.http.wire import Server
 
 
-# What browsers send for a page.
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-
-
-async def test_the_root_sends_browsers_to_the_documentation(client: TestClientProtocol) -> None:
-    answer = await client.get("/", headers={"Accept": BROWSER})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "docs/")
-    assert (await client.get("/docs/")).status_code == 200
-
-
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "", None, "image/png"])
 async def test_the_root_says_to_programs_what_runs(
     client: TestClientProtocol, accept: str | None
@@ -41,6 +31,7 @@ async def test_the_root_says_to_programs_what_runs(
         "serve_mode": "simple",
         "compute_type": "float32",
     }
+    assert answer.headers["Vary"] == "Accept"
 
 
 @pytest.mark.parametrize(

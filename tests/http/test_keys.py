@@ -107,6 +107,8 @@ async def test_a_refusal_has_the_words_of_the_paths_dialect(
         ("OPTIONS", "/asr", 200),
         ("OPTIONS", PATH, 200),
         ("GET", "/docs/no-such-file", 404),
+        ("GET", "/page/no-such-file", 404),
+        ("GET", "/page", 401),
         ("GET", "/docsx", 401),
         ("GET", "/healthy", 401),
         ("GET", "/v1/health", 401),
