@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("asr.run")  # whatever it is started as
 
+DOTENV = Path(__file__).resolve().with_name(".env")
+
 # How soon the event loop gets the interpreter back from a thread that computes in Python. With the
 # default of 5 ms, a few such turns in a row already show in the latency of /health.
 SWITCH_INTERVAL_S = 0.001
@@ -44,16 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = parse(argv)
 
-    from asr.settings import Settings, SettingsError
+    from asr.settings import SettingsError
     from asr.terminal.exits import USAGE, complain, exit_code, leave
-    from asr.terminal.logs import log_to_stderr
 
     try:
-        settings = Settings.from_environ(os.environ, Path(__file__).resolve().with_name(".env"))
-        serving = arguments.command == "serve"
-        log_to_stderr(settings.log if serving else settings.log.of_a_command())
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        code = run(arguments, settings)
+        code = run(arguments)
     except SettingsError as error:
         complain(*error.problems)
         return USAGE
@@ -62,10 +59,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return leave(code)
 
 
-def run(arguments: Namespace, settings: "Settings") -> int:
+def run(arguments: Namespace) -> int:
     """The command's exit code, or what went wrong as an exception."""
     commands = {"serve": serve, "transcribe": transcribe, "models": models}
-    return commands[arguments.command](arguments, settings)
+    return commands[arguments.command](arguments, begin(arguments))
+
+
+def begin(arguments: Namespace) -> "Settings":
+    """What the operator set, with the log and the interpreter as it says."""
+    from asr.settings import Settings
+    from asr.terminal.logs import log_to_stderr
+
+    settings = Settings.from_environ(os.environ, DOTENV)
+    serving = arguments.command == "serve"
+    log_to_stderr(settings.log if serving else settings.log.of_a_command())
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    return settings
 
 
 def serve(_arguments: Namespace, settings: "Settings") -> int:

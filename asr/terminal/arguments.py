@@ -1,8 +1,9 @@
 """The command line: what can be asked for, and how it is spelt."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from asr import __version__
 
@@ -11,8 +12,25 @@ exit codes: 0 done, 1 a file failed, 2 wrong arguments or settings, 69 model or 
 70 internal error, 71 a thread that hangs, 128+n ended by signal n"""
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments as a namespace whose ``command`` is serve, transcribe or models."""
+class Command(NamedTuple):
+    """What can be asked for: its name, what it does, and what fills in its arguments."""
+
+    name: str
+    help: str
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+
+def commands() -> tuple[Command, ...]:
+    """All commands, in the order of the help; ``run.py`` runs each by its name."""
+    return (
+        Command("serve", "serve over HTTP (the default)"),
+        Command("transcribe", "write what is said in files", _fill_transcribe),
+        Command("models", "list the models: where from, how large, what is loaded"),
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
     parser = argparse.ArgumentParser(
         prog="asr-service",
         description="A speech-to-text server. Settings come from the environment and from .env.",
@@ -20,17 +38,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"asr-service {__version__}")
     parser.set_defaults(command="serve")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, help, fill in (
-        ("serve", "serve over HTTP (the default)", None),
-        ("transcribe", "write what is said in files", _fill_transcribe),
-        ("models", "list the models: where from, how large, what is loaded", None),
-    ):
-        command = commands.add_parser(name, help=help, description=help, epilog=EXITS)
+    described = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, help, fill in commands():
+        command = described.add_parser(name, help=help, description=help, epilog=EXITS)
         command.set_defaults(command=name)
         if fill:
             fill(command)
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments as a namespace whose ``command`` is the name of a command."""
+    return make_parser().parse_args(argv)
 
 
 def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
