@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: Namespace) -> int:
     """The command's exit code, or what went wrong as an exception."""
-    commands = {"serve": serve, "transcribe": transcribe, "models": models}
+    commands = {"serve": serve, "transcribe": transcribe, "models": models, "service": service}
     return commands[arguments.command](arguments, begin(arguments))
 
 
@@ -70,7 +70,7 @@ def begin(arguments: Namespace) -> "Settings":
     from asr.settings import Settings
     from asr.terminal.logs import log_to_stderr
 
-    settings = Settings.from_environ(os.environ, DOTENV)
+    settings = Settings.from_environ(os.environ, arguments.env_file or DOTENV)
     serving = arguments.command == "serve"
     log_to_stderr(settings.log if serving else settings.log.of_a_command())
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -140,6 +140,15 @@ def models(_arguments: Namespace, settings: "Settings") -> int:
     from asr.terminal.models import show_models
 
     return show_models(model_store(settings), host=settings.http.host, port=settings.http.port)
+
+
+def service(arguments: Namespace, settings: "Settings") -> int:
+    """The server as a service that the user's system keeps running."""
+    from asr.terminal.install import Where, Wish, manage
+
+    wish = Wish(arguments.action, show=arguments.print, env_file=arguments.env_file)
+    drain_s = settings.house.drain_s + SHUTDOWN_SLACK_S
+    return manage(wish, settings, Where.here(os.environ), drain_s=drain_s)
 
 
 def model_store(settings: "Settings") -> "ModelStore":

@@ -26,6 +26,7 @@ def commands() -> tuple[Command, ...]:
         Command("serve", "serve over HTTP (the default)"),
         Command("transcribe", "write what is said in files", _fill_transcribe),
         Command("models", "list the models: where from, how large, what is loaded"),
+        Command("service", "have the system keep the server running", _fill_service),
     )
 
 
@@ -37,6 +38,12 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=EXITS,
     )
     parser.add_argument("--version", action="version", version=f"asr-service {__version__}")
+    parser.add_argument(
+        "--env-file",
+        type=_file,
+        metavar="FILE",
+        help="settings, in the place of the file .env beside run.py",
+    )
     parser.set_defaults(command="serve")
     described = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, help, fill in commands():
@@ -87,6 +94,19 @@ def _fill_layout(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-words-per-line", type=_count, metavar="N", help="words in a line")
     group.add_argument("--max-cue-seconds", type=_seconds, metavar="S", help="time of a cue")
     group.add_argument("--highlight-words", action="store_true", help="underline words as spoken")
+
+
+def _fill_service(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("install", "uninstall", "status"))
+    parser.add_argument(
+        "--print", action="store_true", help="show the file that install writes, and do nothing"
+    )
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return Path(text)
 
 
 def _count(text: str) -> int:
