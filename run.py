@@ -126,10 +126,16 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     import trio
 
     from asr.pipeline.device import pick_device
+    from asr.terminal.exits import DONE
+    from asr.terminal.job import job
     from asr.terminal.signals import interruptible
-    from asr.terminal.transcribe import job, transcribe_files
+    from asr.terminal.transcribe import announce, transcribe_files
 
-    asked, house = job(arguments), open_the_house(settings)
+    asked = job(arguments)
+    announce(asked)
+    if not asked.sources:
+        return DONE
+    house = open_the_house(settings)
     at_once = settings.house.running_max(pick_device(settings.engine.device))
     work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from asr import __version__
 
+FORMATS = ("txt", "json", "srt", "vtt", "tsv")
+
 EXITS = """\
 exit codes: 0 done, 1 a file failed, 2 wrong arguments or settings, 69 model or port unavailable,
 70 internal error, 71 a thread that hangs, 128+n ended by signal n"""
@@ -24,7 +26,7 @@ def commands() -> tuple[Command, ...]:
     """All commands, in the order of the help; ``run.py`` runs each by its name."""
     return (
         Command("serve", "serve over HTTP (the default)"),
-        Command("transcribe", "write what is said in files", _fill_transcribe),
+        Command("transcribe", "write what is said in files and folders", _fill_transcribe),
         Command("models", "list the models: where from, how large, what is loaded"),
         Command("service", "have the system keep the server running", _fill_service),
     )
@@ -60,18 +62,47 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--format", choices=("txt", "json", "srt", "vtt", "tsv"), default="txt")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="of any kind that ffmpeg reads; of a folder, all that is named like audio or video",
+    )
+    parser.add_argument("--format", choices=FORMATS, help="of the text: txt by default")
     parser.add_argument("--model", help="a name that `models` lists")
     parser.add_argument("--language", help="a code or an English name; heard when left out")
-    parser.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
+    parser.add_argument(
+        "--task",
+        choices=("transcribe", "translate"),
+        default="transcribe",
+        help="translate: into English",
+    )
     parser.add_argument("--prompt", help="text that goes before the first words")
     parser.add_argument("--words", action="store_true", help="times of every word")
     parser.add_argument("--audio-track", type=_count, metavar="N", help="of a film, counted from 1")
     _fill_speakers(parser.add_argument_group("speakers"))
     _fill_layout(parser.add_argument_group("subtitles", "for srt and vtt"))
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="write STEM.FORMAT files there"
+    _fill_output(parser.add_argument_group("output", "the texts go to stdout, unless:"))
+
+
+def _fill_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write STEM.FORMAT files there, in the folders that the files are in; those that are "
+        "there already, and newer than their file, are left as they are",
+    )
+    group.add_argument("--again", action="store_true", help="write those, too")
+    group.add_argument(
+        "--json-lines",
+        action="store_true",
+        help="for programs: an object of JSON a file on stdout, as soon as the file is done",
+    )
+    group.add_argument(
+        "--progress", action="store_true", help="with objects in between that say how far it is"
     )
 
 

@@ -47,6 +47,8 @@ class FakeHouse:
     compute_type: str = "float32"
     events: list[str] = field(default_factory=list)
     asked: list[Options] = field(default_factory=list)
+    news: dict[str, Progress] = field(default_factory=dict)
+    live: bool = False
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[House]:
@@ -73,11 +75,17 @@ class FakeHouse:
             await self.preloading.wait()
 
     async def transcribe(
-        self, path: Path, options: Options, *, notify: Callable[[Progress], None]
+        self,
+        path: Path,
+        options: Options,
+        *,
+        notify: Callable[[Progress], None],
+        live: bool = False,
     ) -> Transcript:
         self.events.append(f"start {path.name}")
         self.asked.append(options)
-        notify(Progress(0.5, 1.0))
+        self.live = live
+        notify(self.news.get(path.name, Progress(0.5, 1.0)))
         if path.name in self.gates:
             await self.gates[path.name].wait()
         self.events.append(f"end {path.name}")

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,12 +8,14 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.cues import Layout
-from asr.pipeline.errors import EngineRestarted, InvalidRequest, UnknownModel
-from asr.pipeline.types import Options
-from asr.terminal.arguments import parse
-from asr.terminal.transcribe import Job, job, render, transcribe_files
+from asr.pipeline.errors import EngineRestarted, UnknownModel
+from asr.pipeline.types import Options, Progress
+from asr.terminal.job import Job
+from asr.terminal.media import find
+from asr.terminal.transcribe import announce, transcribe_files
 from tests.terminal.fakes import FakeHouse, said
+
+IS_FOLDER = os.strerror(errno.EISDIR)
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def files(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def plain(files: tuple[Path, ...], folder: Path | None = None) -> Job:
-    return Job(files, "txt", Options(), folder)
+    return Job(find(files).sources, "txt", Options(), folder)
 
 
 def house(**gates: trio.Event) -> FakeHouse:
@@ -96,7 +100,9 @@ async def test_a_bug_of_ours_is_not_a_failed_file(files: tuple[Path, ...]) -> No
 async def test_an_unknown_model_ends_it_before_any_file(files: tuple[Path, ...]) -> None:
     empty = house()
     with pytest.raises(UnknownModel):
-        await transcribe_files(empty.opened(), Job(files, "txt", Options(model="x")), at_once=1)
+        await transcribe_files(
+            empty.opened(), replace(plain(files), options=Options(model="x")), at_once=1
+        )
     assert empty.events == ["open", "closed"]
 
 
@@ -110,85 +116,105 @@ async def test_texts_go_to_a_folder_under_the_files_own_names(
     assert capsys.readouterr().out == ""
 
 
-def test_the_command_line_becomes_the_options_of_a_request() -> None:
-    words = "transcribe a.mp3 --model base --language German --task translate --prompt Hi --words"
-    assert job(parse([*words.split(), "--diarize", "--format", "srt", "-o", "out"])) == Job(
-        files=(Path("a.mp3"),),
-        format="srt",
-        options=Options(
-            model="base", language="de", task="translate", prompt="Hi", words=True, diarize=True
-        ),
-        folder=Path("out"),
+async def test_a_text_that_has_a_file_waits_for_no_other_and_is_there_after_an_interruption(
+    files: tuple[Path, ...],
+    tmp_path: Path,
+    nursery: trio.Nursery,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow_first = house(a_mp3=trio.Event())
+
+    async def run() -> None:
+        await transcribe_files(slow_first.opened(), plain(files, tmp_path / "out"), at_once=2)
+
+    nursery.start_soon(run)
+    await wait_all_tasks_blocked()
+    nursery.cancel_scope.cancel()
+    await wait_all_tasks_blocked()
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"b.txt", "c.txt"}
+    said = capsys.readouterr().err
+    assert said == "2 of 3 files are done, the same command does the rest\n"
+
+
+async def test_an_interruption_gives_out_the_texts_that_wait_for_their_turn(
+    files: tuple[Path, ...], nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow_first = house(a_mp3=trio.Event())
+
+    async def run() -> None:
+        await transcribe_files(slow_first.opened(), plain(files), at_once=3)
+
+    nursery.start_soon(run)
+    await wait_all_tasks_blocked()
+    nursery.cancel_scope.cancel()
+    await wait_all_tasks_blocked()
+    assert capsys.readouterr() == ("two\nthree\n", "")
+
+
+async def test_programs_read_an_object_a_line_as_soon_as_a_file_is_over(
+    files: tuple[Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = plain((files[0], tmp_path / "none.mp3"))
+    asked = replace(asked, lines=True, progress=True)
+    assert await transcribe_files(house().opened(), asked, at_once=1) == 1
+    shown = capsys.readouterr()
+    running, done, failed = map(json.loads, shown.out.splitlines())
+    a, none = str(files[0]), str(tmp_path / "none.mp3")
+    assert running == {"file": a, "status": "running", "done_s": 0.5, "total_s": 1.0}
+    assert done.pop("took_s") >= 0
+    assert done.pop("segments")[0]["text"] == " one"
+    assert done == {
+        **{"file": a, "status": "done", "duration_s": 1.0, "text": "one", "language": "en"},
+        **{"word_segments": [], "warnings": []},
+    }
+    assert failed == {"file": none, "status": "failed", "error": "there is no such file"}
+    assert shown.err == f"{none}: there is no such file\n"
+
+
+async def test_lines_say_which_file_has_the_text_and_which_had_it_before(
+    files: tuple[Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, _ = plain(files).sources
+    asked = replace(plain(files, tmp_path / "out"), sources=(a,), done=(b,), lines=True)
+    announce(asked)
+    assert await transcribe_files(house().opened(), asked, at_once=1) == 0
+    shown = capsys.readouterr()
+    skipped, done = map(json.loads, shown.out.splitlines())
+    out = tmp_path / "out"
+    assert skipped == {"file": str(b.path), "status": "skipped", "output": str(out / "b.txt")}
+    assert (done["output"], done["warnings"]) == (str(out / "a.txt"), [])
+    assert "1 of 2 files have their text already" in shown.err
+
+
+async def test_a_text_that_cannot_be_written_fails_its_file_alone(
+    files: tuple[Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "a.txt").mkdir(parents=True)
+    assert await transcribe_files(house().opened(), plain(files, out), at_once=1) == 1
+    assert (
+        capsys.readouterr().err == f"{files[0]}: {out / 'a.txt'} cannot be written: {IS_FOLDER}\n"
     )
+    assert sorted(file.name for file in out.iterdir()) == ["a.txt", "b.txt", "c.txt"]
 
 
-def test_subtitles_have_the_layout_asked_for_and_the_words_that_it_wants() -> None:
-    words = "transcribe a.mkv --audio-track 2 --max-line-width 42 --max-line-count 2"
-    more = "--max-words-per-line 7 --max-cue-seconds 7 --highlight-words --format"
-    asked = job(parse([*f"{words} {more}".split(), "vtt"]))
-    assert asked.layout == Layout(42, 2, 7, True, 7.0)
-    assert asked.options == Options(words=True, audio_track=2)
+async def test_where_lines_stay_they_are_rare(
+    files: tuple[Path, ...],
+    nursery: trio.Nursery,
+    autojump_clock: trio.abc.Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = house(a_mp3=trio.Event())
+    slow.news["a.mp3"] = Progress(30.0, 60.0)
 
+    async def run() -> None:
+        await transcribe_files(slow.opened(), plain(files[:1]), at_once=1)
 
-def test_who_knows_how_many_speak_may_say_so() -> None:
-    words = "transcribe a.mp3 --diarize --speakers 2 --min-speakers 1 --max-speakers 3"
-    asked = Options(diarize=True, num_speakers=2, min_speakers=1, max_speakers=3)
-    assert job(parse(words.split())).options == asked
-
-
-@pytest.mark.parametrize(
-    ("words", "wrong"),
-    [
-        ("--speakers 2", "only matters with --diarize"),
-        ("--max-speakers 2", "only matters with --diarize"),
-        ("--diarize --min-speakers 3 --max-speakers 2", "is more than"),
-    ],
-)
-def test_counts_of_speakers_that_mean_nothing_are_refused(words: str, wrong: str) -> None:
-    with pytest.raises(InvalidRequest, match=wrong):
-        job(parse(["transcribe", "a.mp3", *words.split()]))
-
-
-@pytest.mark.parametrize("format", ["txt", "json", "srt", "vtt", "tsv"])
-def test_speakers_are_named_in_every_format_if_they_are_asked_for(format: str) -> None:
-    heard = said("one")
-    heard = replace(heard, segments=tuple(replace(s, speaker="Zoë") for s in heard.segments))
-    assert "Zoë" in render(heard, Job((), format, Options(diarize=True)))
-
-
-@pytest.mark.parametrize("format", ["txt", "json", "tsv"])
-def test_a_layout_is_refused_where_it_would_not_show(format: str) -> None:
-    with pytest.raises(InvalidRequest, match="only shows in srt and vtt"):
-        job(parse(["transcribe", "a.mp3", "--max-line-width", "42", "--format", format]))
-
-
-def test_the_layout_is_that_of_the_text() -> None:
-    wide = Job((), "srt", Options(), layout=Layout(line_width_max=5))
-    assert render(said("one two"), wide).splitlines()[2:4] == ["one", "two"]
-
-
-def test_a_language_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="Klingon"):
-        job(parse(["transcribe", "a.mp3", "--language", "Klingon"]))
-
-
-@pytest.mark.parametrize(
-    "names",
-    [("a.mp3", "b/a.wav"), ("A.mp3", "a.wav"), ("a.mp3", "a.mp3"), ("out/a.txt", "a.mp3")],
-)
-def test_no_text_may_overwrite_another_or_an_input(names: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidRequest, match="would be written for"):
-        job(parse(["transcribe", *names, "-o", "out"]))
-
-
-def test_files_of_one_stem_may_share_stdout() -> None:
-    assert job(parse(["transcribe", "a.mp3", "b/a.wav"])).files == (Path("a.mp3"), Path("b/a.wav"))
-
-
-def test_every_format_ends_with_a_newline_and_json_is_one_line() -> None:
-    formats = ("txt", "json", "srt", "vtt", "tsv")
-    texts = {name: render(said("Grüße"), Job((), name, Options())) for name in formats}
-    assert [text for text in texts.values() if not text.endswith("\n")] == []
-    assert json.loads(texts["json"])["text"] == "Grüße"
-    assert texts["json"].count("\n") == 1
-    assert "Grüße" in texts["json"]
+    nursery.start_soon(run)
+    with trio.move_on_after(70):  # two times 30 s
+        await trio.sleep_forever()
+    assert capsys.readouterr().err.splitlines() == [
+        "1.0 x realtime, a.mp3 is at 50%, 0:30 left",
+        "0.5 x realtime, a.mp3 is at 50%, 1:00 left",
+    ]
+    slow.gates["a.mp3"].set()
