@@ -1,0 +1,76 @@
+/** What the browser keeps of transcripts (IndexedDB): the text of each, the audio within bounds. */
+
+export const AUDIO_BYTES_MAX = 300_000_000;
+export const ALL_AUDIO_BYTES_MAX = 2_000_000_000;
+export const TRANSCRIPTS_MAX = 300;
+// Of what the browser would give to this site at most.
+const SHARE_MAX = 0.5;
+
+const [TEXTS, AUDIO] = ["transcripts", "audio"];
+
+export class Kept {
+  /** @type {Promise<IDBDatabase>} */
+  #database;
+
+  constructor() {
+    this.#database = open();
+    this.#database.catch(() => {}); // whoever asks hears of it
+  }
+
+  /** Everything that is kept, newest first, without its audio. */
+  async all() {
+    const texts = await this.#ask(TEXTS, "readonly", (store) => store.getAll());
+    return texts.sort((a, b) => b.made - a.made);
+  }
+
+  /** Keep a transcript as it is now; those past the bound go, the oldest first. Tells which. */
+  async put(text) {
+    await this.#ask(TEXTS, "readwrite", (store) => store.put(text));
+    const gone = (await this.all()).slice(TRANSCRIPTS_MAX).map(({ id }) => id);
+    for (const id of gone) await this.forget(id);
+    return gone;
+  }
+
+  /** Keep a file of audio. Comes to why it was not kept, or to null. */
+  async putAudio(id, file) {
+    if (file.size > AUDIO_BYTES_MAX) return "it is larger than 300 MB";
+    const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+    const room = Math.min(quota * SHARE_MAX, ALL_AUDIO_BYTES_MAX) - usage;
+    if (file.size > room) return "there is no more room for it in this browser";
+    // Bytes rather than the file: that would only be a reference to where it lies now.
+    const audio = { id, type: file.type, bytes: await file.arrayBuffer() };
+    await this.#ask(AUDIO, "readwrite", (store) => store.put(audio));
+    return null;
+  }
+
+  /** A file of audio, if it was kept. */
+  async audio(id) {
+    const found = await this.#ask(AUDIO, "readonly", (store) => store.get(id));
+    return found ? new Blob([found.bytes], { type: found.type }) : null;
+  }
+
+  /** Forget a transcript and its audio. */
+  async forget(id) {
+    for (const name of [TEXTS, AUDIO]) await this.#ask(name, "readwrite", (s) => s.delete(id));
+  }
+
+  async #ask(name, mode, make) {
+    const transaction = (await this.#database).transaction(name, mode);
+    const request = make(transaction.objectStore(name));
+    return new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? request.error);
+    });
+  }
+}
+
+function open() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open("asr", 1);
+    request.onupgradeneeded = () => {
+      for (const name of [TEXTS, AUDIO]) request.result.createObjectStore(name, { keyPath: "id" });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

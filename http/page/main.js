@@ -1,0 +1,89 @@
+/** The page put together: who knows whom, and which view is shown. */
+
+import { Api } from "./api.js";
+import { byId, el } from "./dom.js";
+import { Download } from "./download.js";
+import { size } from "./figures.js";
+import { Kept, ALL_AUDIO_BYTES_MAX, AUDIO_BYTES_MAX, TRANSCRIPTS_MAX } from "./kept.js";
+import { Keys } from "./keys.js";
+import { offerThemes } from "./look.js";
+import { Options } from "./options.js";
+import { Player } from "./player.js";
+import { Pulse } from "./pulse.js";
+import { Reader } from "./reader.js";
+import { Recorder } from "./recorder.js";
+import { Recordings } from "./recordings.js";
+import { ServerView } from "./server.js";
+import { Shelf } from "./shelf.js";
+import { Source } from "./source.js";
+import { stateOf } from "./states.js";
+
+const api = new Api(new Keys());
+const recordings = new Recordings(api, new Kept());
+const options = new Options();
+const shelf = new Shelf(recordings, say);
+const download = new Download(api, say);
+const reader = new Reader({ recordings, player: new Player(), download, say });
+const server = new ServerView({ api, say, changed: (cards) => options.models(cards) });
+const source = new Source((files) => begin(files));
+new Recorder({ made: (file) => begin([file]), wrong: (why) => source.wrong(why), say });
+new Pulse((health) => server.health(health));
+
+/** Tell who cannot see it; the same thing twice is told twice. */
+function say(message) {
+  byId("announcer").replaceChildren(el("span", {}, message));
+}
+
+function begin(files) {
+  const first = recordings.add(files, options.read());
+  location.hash = `#/r/${first.id}`;
+}
+
+/** The address says what is shown: so the way back works, and a view can be kept. */
+function route() {
+  const [, view, id] = /^#\/(\w*)\/?(\w*)$/.exec(location.hash) ?? [];
+  const onServer = view === "server";
+  const recording = view === "r" ? recordings.find(id) : null;
+  byId("transcribe").hidden = onServer;
+  byId("server").hidden = !onServer;
+  byId("composer").hidden = recording !== null;
+  server.show(onServer);
+  reader.open(onServer ? null : recording);
+  shelf.open(recording?.id ?? "");
+  document.title = onServer ? "Server" : (recording?.name ?? "Transcribe");
+  for (const link of document.querySelectorAll("nav [data-view]")) {
+    if ((link.dataset.view === "server") === onServer) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** Who listens to the page hears of each stage once, not of each percent. */
+const told = new Map();
+recordings.addEventListener("change", ({ detail: recording }) => {
+  const { id, state, name } = recording;
+  if (told.get(id) === state) return;
+  told.set(id, state);
+  if (state === "done") say(`${name} is transcribed`);
+  else if (state === "failed") say(`${name} failed`);
+  else say(`${name}: ${stateOf(recording)}`);
+});
+
+addEventListener("hashchange", () => {
+  route();
+  scrollTo(0, 0);
+});
+addEventListener("beforeunload", (event) => {
+  if (recordings.working) event.preventDefault();
+});
+recordings.addEventListener("lost", ({ detail }) => {
+  byId("shelf-bound").textContent = detail;
+});
+byId("shelf-bound").textContent =
+  `Kept in this browser: ${TRANSCRIPTS_MAX} transcripts, and audio of up to ` +
+  `${size(AUDIO_BYTES_MAX)} each, ${size(ALL_AUDIO_BYTES_MAX)} in all.`;
+
+offerThemes();
+await recordings.restore();
+route();
+const { data } = await api.json("v1/models").catch(() => ({ data: [] }));
+options.models(data);

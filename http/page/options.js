@@ -1,0 +1,90 @@
+/** How files are to be transcribed: the form's choices, remembered from one visit to the next. */
+
+import { byId, el } from "./dom.js";
+import { size } from "./figures.js";
+import { recall, remember } from "./memory.js";
+
+// Whisper's languages; the browser knows what they are called.
+export const LANGUAGES = (
+  "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th " +
+  "ur hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr " +
+  "pa si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt " +
+  "haw ln ha ba jw su yue"
+).split(" ");
+
+const SPEAKERS_MAX = 20;
+const NAMES = ["model", "language", "task", "speakers", "prompt"];
+
+export class Options {
+  #form = /** @type {HTMLFormElement} */ (byId("options"));
+
+  constructor() {
+    const { language, speakers } = this.#form.elements;
+    language.append(...languages());
+    speakers.append(
+      option("some", "Find out how many"),
+      ...Array.from({ length: SPEAKERS_MAX }, (_, i) => option(`${i + 1}`, people(i + 1))),
+    );
+    const before = recall("options", {});
+    for (const name of NAMES) this.#set(name, before[name]);
+    this.#form.addEventListener("input", () => this.#changed());
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#changed();
+  }
+
+  /** What is chosen now. @returns {Record<string, string>} */
+  read() {
+    return Object.fromEntries(NAMES.map((name) => [name, this.#form.elements[name].value.trim()]));
+  }
+
+  /** Offer the server's models. */
+  models(cards) {
+    const select = this.#form.elements.model;
+    const chosen = select.value || recall("options", {}).model;
+    const best = cards.find((card) => card.default);
+    const real = cards.filter((card) => !isAlias(card));
+    select.replaceChildren(option("", best ? `Default: ${best.id}` : "Default"));
+    select.append(...real.map((card) => option(card.id, described(card))));
+    this.#set("model", chosen);
+    this.#changed();
+  }
+
+  #changed() {
+    remember("options", this.read());
+  }
+
+  /** Choose a value, if it is one of those that there are. */
+  #set(name, value) {
+    const field = this.#form.elements[name];
+    if (value === undefined || value === null) return;
+    if (field.tagName !== "SELECT" || [...field.options].some((o) => o.value === value)) {
+      field.value = value;
+    }
+  }
+}
+
+/** Names that only stand for another model. */
+export function isAlias(card) {
+  return card.source === null || card.source === undefined || /^(whisper-1|gpt-)/.test(card.id);
+}
+
+function described({ id, size_bytes: bytes, loaded, source }) {
+  const more = [bytes ? size(bytes) : "", loaded ? "loaded" : source === "hub" ? "to fetch" : ""];
+  const said = more.filter(Boolean).join(", ");
+  return said ? `${id} (${said})` : id;
+}
+
+function languages() {
+  const names = new Intl.DisplayNames(["en"], { type: "language" });
+  return LANGUAGES.map((code) => [code, code === "jw" ? "Javanese" : (names.of(code) ?? code)])
+    .sort(([, a], [, b]) => a.localeCompare(b))
+    .map(([code, name]) => option(code, name));
+}
+
+function people(number) {
+  return number === 1 ? "1 person" : `${number} people`;
+}
+
+function option(value, text) {
+  return el("option", { value }, text);
+}

@@ -1,0 +1,268 @@
+/** One recording, open: what it is at, its sound, its text, and what can be done with them. */
+
+import { attribute, byId, el, icon } from "./dom.js";
+import { copy } from "./download.js";
+import { corrected } from "./correct.js";
+import { clock, count } from "./figures.js";
+import { Lines } from "./lines.js";
+import { SPEEDS } from "./player.js";
+import { Search } from "./search.js";
+import { askForName, speakerButton } from "./speakers.js";
+import { explained, progressOf, stateOf } from "./states.js";
+import { plainText, speakersOf, turnsOf, wordCount } from "./transcript.js";
+import { Wave } from "./wave.js";
+
+const AUDIO_GONE = "The audio of this recording was not kept, so it cannot be played.";
+
+export class Reader {
+  #recordings;
+  #player;
+  #download;
+  #say;
+  /** @type {import("./recordings.js").Recording|null} */
+  #open = null;
+  #grown = 0;
+  #lines = new Lines();
+  #search = new Search(this.#lines);
+  #wave;
+  #parts = {};
+
+  /**
+   * @param {{recordings: import("./recordings.js").Recordings,
+   *   player: import("./player.js").Player, download: import("./download.js").Download,
+   *   say: (message: string) => void}} house
+   */
+  constructor({ recordings, player, download, say }) {
+    [this.#recordings, this.#player, this.#download, this.#say] = [
+      ...[recordings, player, download, say],
+    ];
+    this.#wave = new Wave((seconds) => player.seek(seconds));
+    byId("reader").append(...this.#build());
+    player.addEventListener("time", () => this.#time());
+    player.addEventListener("state", () => this.#playing());
+    recordings.addEventListener("change", ({ detail }) => detail === this.#open && this.#changed());
+    recordings.addEventListener("growth", ({ detail }) => detail === this.#open && this.#grow());
+    this.#lines.addEventListener("seek", ({ detail }) => this.#seek(detail));
+    this.#lines.addEventListener("correct", ({ detail }) => this.#correct(detail));
+    this.#lines.addEventListener("rename", ({ detail }) => this.#rename(detail));
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Show a recording, or none. */
+  async open(recording) {
+    if (recording === this.#open) return;
+    this.#open = recording;
+    byId("reader").hidden = recording === null;
+    this.#search.clear();
+    this.#lines.clear();
+    this.#grown = 0;
+    this.#player.load(null, { duration: 0, missing: "" });
+    if (!recording) return;
+    this.#changed();
+    const file = await this.#recordings.audio(recording);
+    if (this.#open !== recording) return;
+    const duration = recording.transcript?.duration ?? recording.audioS ?? 0;
+    this.#player.load(file, { duration, missing: AUDIO_GONE });
+  }
+
+  #build() {
+    const part = (name, element) => (this.#parts[name] = element);
+    const act = (click) => ({ type: "button", on: { click } });
+    const play = part("play", el("button", { ...act(() => this.#player.toggle()), class: "round" }));
+    const speeds = SPEEDS.map((speed) =>
+      el("option", { value: speed, selected: speed === 1 }, `${speed}×`),
+    );
+    const setSpeed = (event) => (this.#player.speed = Number(event.target.value));
+    const speed = { "aria-label": "Speed", class: "speed", on: { change: setSpeed } };
+    return [
+      el(
+        "header",
+        {},
+        part("title", el("h1", { id: "reader-title", dir: "auto", tabindex: "-1" })),
+        part("about", el("p", { class: "quiet" })),
+      ),
+      part("state", el("div", { class: "state", hidden: true })),
+      part(
+        "sound",
+        el(
+          "div",
+          { class: "sound", role: "group", "aria-label": "Player" },
+          this.#wave.element,
+          el(
+            "div",
+            { class: "row" },
+            play,
+            part("clock", el("span", { class: "figures clock" })),
+            part("unplayable", el("span", { class: "quiet unplayable", role: "status" })),
+            part("speed", el("select", speed, ...speeds)),
+          ),
+        ),
+      ),
+      part("speakers", el("div", { class: "speakers", role: "group", "aria-label": "Speakers" })),
+      part("tools", this.#tools(act)),
+      this.#lines.element,
+      part("notes", el("div", { class: "notes" })),
+    ];
+  }
+
+  #tools(act) {
+    return el(
+      "div",
+      { class: "tools", hidden: true },
+      this.#search.element,
+      el("button", act(() => this.#copy()), icon("copy"), "Copy"),
+      el(
+        "button",
+        { ...act(() => this.#download.open(this.#open)), id: "download" },
+        icon("save"),
+        "Download",
+      ),
+    );
+  }
+
+  #changed() {
+    const { name, state, transcript, peaks, audioS } = this.#open;
+    const parts = this.#parts;
+    parts.title.textContent = name;
+    this.#showState();
+    const duration = transcript?.duration ?? audioS ?? 0;
+    this.#player.duration = duration;
+    parts.sound.hidden = !(peaks.length || transcript);
+    if (parts.shown !== peaks || parts.of !== transcript) {
+      [parts.shown, parts.of] = [peaks, transcript];
+      this.#picture();
+      if (transcript) this.#whole();
+    }
+    if (!transcript) this.#grow();
+    parts.tools.hidden = parts.speakers.hidden = !transcript;
+    const about = [duration ? clock(duration) : "", transcript?.language ?? ""];
+    if (transcript) about.push(count(wordCount(transcript), "word"));
+    parts.about.textContent = about.filter(Boolean).join(" · ");
+    if (state === "done") this.#notes();
+    else parts.notes.replaceChildren();
+    this.#time();
+  }
+
+  #picture() {
+    const { transcript, peaks, audioS } = this.#open;
+    this.#wave.show({
+      peaks,
+      duration: transcript?.duration ?? audioS ?? 0,
+      turns: transcript ? turnsOf(transcript) : [],
+      speakers: transcript ? speakersOf(transcript) : [],
+    });
+  }
+
+  #whole() {
+    const { transcript } = this.#open;
+    const speakers = speakersOf(transcript);
+    this.#parts.speakers.replaceChildren(
+      ...speakers.map((speaker) => speakerButton(transcript, speaker, speakers)),
+    );
+    for (const button of this.#parts.speakers.children) {
+      button.addEventListener("click", () => this.#rename(button.dataset.rename));
+    }
+    this.#lines.show(transcript);
+    this.#search.again();
+  }
+
+  #showState() {
+    const { state } = this.#open;
+    const box = this.#parts.state;
+    box.hidden = state === "done";
+    const last = `${state} ${this.#open.id}`;
+    if (box.dataset.of !== last) {
+      box.dataset.of = last;
+      const again = () => this.#recordings.again(this.#open);
+      const cancel = () => this.#recordings.cancel(this.#open);
+      const failed = state === "failed" || state === "cancelled";
+      const click = failed ? again : cancel;
+      box.replaceChildren(
+        el("p", { class: failed ? "wrong" : "" }),
+        failed ? "" : el("progress", { max: 1, "aria-label": "Progress" }),
+        el("button", { type: "button", on: { click } }, failed ? "Send again" : "Cancel"),
+      );
+    }
+    box.querySelector("p").textContent = explained(this.#open) || stateOf(this.#open);
+    const bar = box.querySelector("progress");
+    if (bar) attribute(bar, "value", progressOf(this.#open));
+  }
+
+  #grow() {
+    const { growing, transcript } = this.#open;
+    if (transcript) return;
+    if (growing.length < this.#grown) {
+      this.#lines.clear(); // it is sent again
+      this.#grown = 0;
+    }
+    this.#lines.grow(growing.slice(this.#grown));
+    this.#grown = growing.length;
+  }
+
+  #notes() {
+    const { transcript, notKept } = this.#open;
+    const nothing = transcript.segments.length ? [] : ["Nobody is heard to speak in it."];
+    const said = [...nothing, ...(notKept ? [notKept] : []), ...transcript.warnings];
+    const items = said.map((note) => el("li", { dir: "auto" }, note));
+    this.#parts.notes.replaceChildren(...(items.length ? [el("ul", {}, ...items)] : []));
+  }
+
+  #time() {
+    if (!this.#open) return;
+    const { time, duration, playing } = this.#player;
+    this.#parts.clock.textContent = `${clock(time)} / ${clock(duration)}`;
+    this.#wave.at(time);
+    if (this.#open.transcript) this.#lines.at(time, { follow: playing });
+  }
+
+  #playing() {
+    const { playing, ready, trouble } = this.#player;
+    const { play, unplayable, speed } = this.#parts;
+    play.replaceChildren(icon(playing ? "pause" : "play"));
+    play.setAttribute("aria-label", playing ? "Pause" : "Play");
+    play.disabled = speed.disabled = !ready;
+    unplayable.textContent = trouble;
+    if (playing) this.#time();
+  }
+
+  #seek(seconds) {
+    this.#player.seek(seconds);
+    this.#lines.at(seconds, { follow: false });
+  }
+
+  #correct({ index, text }) {
+    const { segments } = this.#open.transcript;
+    segments[index] = corrected(segments[index], text);
+    this.#lines.update(index);
+    this.#search.again();
+    this.#recordings.save(this.#open);
+    this.#say("Corrected");
+  }
+
+  async #rename(speaker) {
+    const recording = this.#open;
+    const name = await askForName(recording.transcript, speaker);
+    if (name === null || recording !== this.#open) return;
+    recording.transcript.names[speaker] = name;
+    this.#whole();
+    this.#recordings.save(recording);
+    this.#say(`Renamed to ${name}`);
+  }
+
+  async #copy() {
+    try {
+      await copy(plainText(this.#open.transcript));
+      this.#say("Copied");
+    } catch (error) {
+      this.#say(error.message);
+    }
+  }
+
+  #key(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.key !== "f" || event.shiftKey) return;
+    if (byId("reader").hidden || this.#parts.tools.hidden || byId("transcribe").hidden) return;
+    if (document.activeElement?.closest(".search")) return; // a second time: the browser's own
+    event.preventDefault();
+    this.#search.focus();
+  }
+}

@@ -1,0 +1,174 @@
+/** The server's own page: its models, its queue, what it does and whether it is well. */
+
+import { Chart } from "./chart.js";
+import { byId, el } from "./dom.js";
+import { count, size } from "./figures.js";
+import { isAlias } from "./options.js";
+import { numbers } from "./prometheus.js";
+
+const LOOK_EVERY_MS = 2000;
+const POINTS = 150; // five minutes
+const RATE_OVER = 5; // looks, so that a short recording is no needle
+const AUDIO_SECONDS = "whisperx_audio_duration_seconds_sum";
+
+export class ServerView {
+  #api;
+  #say;
+  #changed;
+  #timer = 0;
+  #looks = [];
+  #busy = new Set();
+  #parts = {};
+  #charts = {
+    speed: new Chart("Throughput", {
+      write: (value) => `${value >= 10 ? Math.round(value) : value.toFixed(1)} ×`,
+      points: POINTS,
+      quiet: "seconds of audio a second, five minutes",
+    }),
+    memory: new Chart("Memory", {
+      write: (value) => size(value),
+      points: POINTS,
+      quiet: "arrays of models and batch, five minutes",
+    }),
+  };
+
+  /**
+   * @param {{api: import("./api.js").Api, say: (message: string) => void,
+   *   changed: (cards: any[]) => void}} house
+   */
+  constructor({ api, say, changed }) {
+    [this.#api, this.#say, this.#changed] = [api, say, changed];
+    const part = (name, element) => (this.#parts[name] = element);
+    byId("server").append(
+      el("h1", {}, "Server"),
+      part("health", el("p", { class: "health", role: "status" })),
+      part("missing", el("ul", { class: "notes" })),
+      el(
+        "div",
+        { class: "cards" },
+        part("queue", el("section", { class: "card", "aria-label": "Queue" })),
+        this.#charts.speed.element,
+        this.#charts.memory.element,
+      ),
+      el("h2", {}, "Models"),
+      part("wrong", el("p", { class: "wrong", role: "alert" })),
+      part("models", el("div", { class: "models" })),
+    );
+  }
+
+  /** Look at the server, now and as long as this is what is shown. */
+  show(shown) {
+    clearInterval(this.#timer);
+    if (!shown) return;
+    const look = () => document.hidden || this.#look();
+    this.#models();
+    look();
+    this.#timer = setInterval(look, LOOK_EVERY_MS);
+  }
+
+  async #look() {
+    try {
+      const [queue, text] = await Promise.all([
+        this.#api.json("queue-metrics"),
+        this.#api.text("metrics"),
+      ]);
+      this.#queue(queue);
+      this.#draw(numbers(text));
+    } catch {
+      // The page says above that the server cannot be reached.
+    }
+  }
+
+  /** What /health says, as the page learns it anyway. */
+  health({ status, reason, degraded = [], device }) {
+    const well = status === "healthy";
+    const { health, missing } = this.#parts;
+    const said = well ? `Healthy, on ${device}` : `Not well: ${reason ?? "it cannot be reached"}`;
+    if (health.textContent !== said) health.textContent = said;
+    health.dataset.well = String(well && !degraded.length);
+    missing.replaceChildren(...degraded.map((what) => el("li", {}, `Goes on without: ${what}`)));
+  }
+
+  #queue({ queue }) {
+    const { requests_queued: waiting, requests_in_flight: running } = queue;
+    const { gpu_concurrency: most, max_queue_size: room } = queue;
+    const row = (value, of, what) =>
+      el(
+        "p",
+        { class: "tally" },
+        el("span", { class: "chart-value figures" }, value.toLocaleString("en")),
+        el("span", { class: "quiet" }, ` ${what}, of ${of} at most`),
+      );
+    this.#parts.queue.replaceChildren(
+      el("h3", {}, "Queue"),
+      row(running, most, "in work"),
+      row(waiting, room, "waiting"),
+    );
+  }
+
+  #draw(now) {
+    const audio = now.get(AUDIO_SECONDS) ?? 0;
+    this.#looks = [...this.#looks, { at: performance.now(), audio }].slice(-RATE_OVER - 1);
+    const first = this.#looks[0];
+    const passed = (performance.now() - first.at) / 1000;
+    const started = audio < first.audio; // another process: its counters begin again
+    if (started) this.#looks = this.#looks.slice(-1);
+    const speed = passed > 1 && !started ? (audio - first.audio) / passed : null;
+    this.#charts.speed.add(speed);
+    this.#charts.memory.add(now.get("whisperx_vram_allocated_bytes") ?? null);
+  }
+
+  async #models() {
+    try {
+      const { data } = await this.#api.json("v1/models");
+      this.#changed(data);
+      const real = data.filter((card) => !isAlias(card));
+      this.#parts.models.replaceChildren(
+        el("ul", {}, ...real.map((card) => this.#model(card))),
+        el("p", { class: "quiet small" }, count(real.length, "model")),
+      );
+    } catch (error) {
+      this.#parts.wrong.textContent = error.message;
+    }
+  }
+
+  #model(card) {
+    const { id, loaded, size_bytes: disk, loaded_bytes: memory, source } = card;
+    const busy = this.#busy.has(id);
+    const doing = loaded ? "Unloading" : "Loading";
+    const verb = loaded ? "Unload" : "Load";
+    const where = source === "hub" ? "to be fetched from the model hub" : `from the ${source}`;
+    const about = [disk ? `${size(disk)} on disk` : "", where];
+    if (loaded) about.push(memory ? `${size(memory)} in memory` : "in memory");
+    const props = { type: "button", disabled: busy, "aria-label": `${verb} ${id}` };
+    return el(
+      "li",
+      { data: { model: id, loaded: String(Boolean(loaded)) } },
+      el("span", { class: "lamp", "aria-hidden": "true" }),
+      el(
+        "div",
+        {},
+        el("h3", {}, id, card.default && el("span", { class: "tag" }, "default")),
+        el("p", { class: "quiet small" }, about.filter(Boolean).join(" · ")),
+      ),
+      el("button", { ...props, on: { click: () => this.#turn(card) } }, busy ? `${doing}…` : verb),
+    );
+  }
+
+  /** Load a model, or free it. */
+  async #turn({ id, loaded }) {
+    this.#busy.add(id);
+    this.#parts.wrong.textContent = "";
+    await this.#models();
+    try {
+      const path = `api/ps/${id.split("/").map(encodeURIComponent).join("/")}`;
+      await this.#api.response(path, { method: loaded ? "DELETE" : "POST" });
+      this.#say(`${id} is ${loaded ? "unloaded" : "loaded"}`);
+    } catch (error) {
+      this.#parts.wrong.textContent = error.message;
+    }
+    this.#busy.delete(id);
+    await this.#models();
+    this.#parts.models.querySelector(`[data-model="${CSS.escape(id)}"] button`)?.focus();
+  }
+}

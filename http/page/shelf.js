@@ -1,0 +1,109 @@
+/** The list of recordings beside the page: what waits, what is in work, what was kept. */
+
+import { attribute, byId, el, iconButton } from "./dom.js";
+import { clock, day } from "./figures.js";
+import { WAITING } from "./recordings.js";
+import { progressOf, stateOf } from "./states.js";
+
+export class Shelf {
+  #recordings;
+  #say;
+  #open = "";
+
+  /**
+   * @param {import("./recordings.js").Recordings} recordings
+   * @param {(message: string) => void} say
+   */
+  constructor(recordings, say) {
+    [this.#recordings, this.#say] = [recordings, say];
+    recordings.addEventListener("list", () => this.#list());
+    recordings.addEventListener("change", ({ detail }) => this.#update(detail));
+    byId("shelf").addEventListener("click", (event) => this.#click(event));
+  }
+
+  /** Mark the one that is open; empty for none. */
+  open(id) {
+    this.#open = id;
+    for (const link of byId("shelf").querySelectorAll("a")) this.#mark(link);
+  }
+
+  #mark(link) {
+    const here = link.closest("li").dataset.id === this.#open;
+    attribute(link, "aria-current", here ? "page" : null);
+  }
+
+  #list() {
+    byId("shelf").replaceChildren(...this.#recordings.all.map((recording) => item(recording)));
+    byId("shelf-empty").hidden = this.#recordings.all.length > 0;
+    for (const recording of this.#recordings.all) this.#update(recording);
+  }
+
+  #update(recording) {
+    const found = byId("shelf").querySelector(`[data-id="${recording.id}"]`);
+    if (!found) return;
+    const { state, transcript, made } = recording;
+    const working = WAITING.has(state);
+    const kept = transcript ? `${day(made)} · ${clock(transcript.duration)}` : "";
+    found.querySelector(".what").textContent = state === "done" ? kept : stateOf(recording);
+    found.dataset.state = state;
+    const bar = found.querySelector("progress");
+    bar.hidden = !working || state === "waiting";
+    attribute(bar, "value", progressOf(recording));
+    found.querySelector(".cancel").hidden = !working;
+    found.querySelector(".forget").hidden = working;
+    this.#mark(found.querySelector("a"));
+  }
+
+  async #click(event) {
+    const recording = this.#recordings.find(event.target.closest("li")?.dataset.id ?? "");
+    if (!recording) return;
+    if (event.target.closest(".cancel")) this.#recordings.cancel(recording);
+    if (!event.target.closest(".forget")) return;
+    if (recording.transcript && !(await sure(recording))) return;
+    if (recording.id === this.#open) location.hash = "#/";
+    await this.#recordings.forget(recording);
+    this.#say("Deleted");
+    /** @type {HTMLElement|null} */ (document.querySelector(".shelf .new"))?.focus();
+  }
+}
+
+function item({ id, name }) {
+  return el(
+    "li",
+    { data: { id } },
+    el(
+      "a",
+      { href: `#/r/${id}` },
+      el("span", { class: "name", dir: "auto" }, name),
+      el("span", { class: "what quiet small" }),
+      el("progress", { max: 1, hidden: true, "aria-label": `Progress of ${name}` }),
+    ),
+    iconButton("close", `Cancel ${name}`, null, { class: "plain cancel", on: {}, hidden: true }),
+    iconButton("bin", `Delete ${name}`, null, { class: "plain forget", on: {}, hidden: true }),
+  );
+}
+
+/** Ask before what cannot be taken back. */
+function sure({ name }) {
+  const cancel = { type: "button", on: { click: () => dialog.close("") }, autofocus: true };
+  const dialog = el(
+    "dialog",
+    { class: "panel small", "aria-labelledby": "sure-title" },
+    el("h2", { id: "sure-title" }, "Delete this transcript?"),
+    el("p", { class: "quiet", dir: "auto" }, name),
+    el(
+      "form",
+      { method: "dialog", class: "row end" },
+      el("button", cancel, "Keep it"),
+      el("button", { class: "primary danger", value: "delete" }, "Delete"),
+    ),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "delete");
+    });
+  });
+}
