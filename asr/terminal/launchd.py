@@ -6,7 +6,6 @@ What the keys mean: launchd.plist(5); the commands: launchctl(1).
 import plistlib
 import re
 import shlex
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,12 +60,11 @@ class Launchd:
         return None
 
     def find_problem(self, shell: Shell) -> str | None:
-        if shutil.which("launchctl") is None:
-            return "there is no launchctl here"
         if self.uid == 0:
             return "a service belongs to a user: do this as yourself, without sudo"
-        if shell.look("launchctl", "print", self._domain).code:
-            return "nobody is logged in at this Mac as this user, whose service it would be"
+        asked = shell.look("launchctl", "print", self._domain)
+        if asked.code:
+            return f"launchd has no session of this user, who has to log in first ({asked.said})"
         return None
 
     def describe(self, program: Program) -> bytes:
@@ -122,15 +120,13 @@ class Launchd:
 
     def _bootstrap(self, shell: Shell) -> None:
         """Load the file, which starts it; again for a while: launchd may still be cleaning up."""
+        argv = ("launchctl", "bootstrap", self._domain, str(self.file))
         for _ in range(ceil(SETTLE_S / LOOK_S)):
             try:
-                shell.do("launchctl", "bootstrap", self._domain, str(self.file))
-            except Refused as refused:
-                failed = refused
+                return shell.do(*argv)
+            except Refused:
                 self.pause(LOOK_S)
-            else:
-                return
-        raise failed
+        return shell.do(*argv)
 
 
 def read_state(said: str) -> State:

@@ -11,9 +11,10 @@ from typing import Protocol
 
 from asr.terminal.exits import FAILED
 
-COMMAND_S = (
-    900.0  # a restart waits for the drain of the old server, which the operator may lengthen
-)
+# A restart waits for the drain of the old server, which the operator may lengthen.
+COMMAND_S = 900.0
+
+NOT_STARTED = 127  # as shells have it
 
 
 class Refused(Exception):
@@ -72,7 +73,7 @@ Run = Callable[[Sequence[str]], Ended]
 
 
 def run_command(argv: Sequence[str]) -> Ended:
-    """Run a command to its end. Raises Refused if it cannot be started or does not end."""
+    """Run a command to its end. Raises Refused if it does not end."""
     try:
         done = subprocess.run(
             argv,
@@ -87,7 +88,7 @@ def run_command(argv: Sequence[str]) -> Ended:
     except subprocess.TimeoutExpired:
         raise Refused(f"{argv[0]} has not ended after {COMMAND_S:.0f} s") from None
     except OSError as error:
-        raise Refused(f"{argv[0]} cannot be started: {error.strerror}") from None
+        return Ended(NOT_STARTED, f"{argv[0]} cannot be started: {error.strerror}")
     return Ended(done.returncode, done.stdout.strip())
 
 

@@ -5,16 +5,15 @@ that take rights away need user namespaces in a user's manager: since systemd 25
 before that, or where the kernel allows none, these options do nothing.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.terminal.exits import UNAVAILABLE, USAGE
-from asr.terminal.program import Program, Shell, State
+from asr.terminal.program import Program, Refused, Shell, State
 
 UNIT = "asr-service.service"
-BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+UNSAFE = frozenset("\"'\\")
 DESCRIPTORS = 65_536  # far more than is ever needed; the manager's own bound holds below that
 
 TEMPLATE = """\
@@ -53,7 +52,6 @@ class Systemd:
     """The manager of the user whose configuration is kept in this folder (~/.config)."""
 
     config: Path
-    booted: Path = BOOTED
 
     @property
     def file(self) -> Path:
@@ -68,17 +66,22 @@ class Systemd:
         return "It runs while you are logged in. To have it always: loginctl enable-linger"
 
     def find_problem(self, shell: Shell) -> str | None:
-        if shutil.which("systemctl") is None or not self.booted.is_dir():
-            return "systemd does not run here; in a container, its own restart policy does this"
         asked = shell.look("systemctl", "--user", "show", "--property=Version")
         if asked.code:
             return (
-                f"systemd's manager for this user does not answer ({asked.said}): log in as that"
-                " user, by ssh for instance; sudo and su are not enough"
+                f"systemd's manager for this user does not answer ({asked.said}). A container's own"
+                " restart policy does what it would do; elsewhere log in as the user whose service"
+                " this is to be, sudo and su are not enough"
             )
         return None
 
     def describe(self, program: Program) -> bytes:
+        if set(program.python) & UNSAFE:
+            raise Refused(
+                "systemd runs no program whose path has quotation marks or backslashes:"
+                f" {program.python}",
+                USAGE,
+            )
         told = (f"{name}={value}" for name, value in program.environment.items())
         return TEMPLATE.format(
             command=quoted(*program.command),
