@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -84,16 +83,6 @@ def run(environment: Mapping[str, str], *arguments: str) -> subprocess.Completed
     """One command, to its end."""
     argv = [sys.executable, str(RUN), *arguments]
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-
-
-def peak_bytes(environment: Mapping[str, str], *arguments: str) -> int:
-    """The most memory that a command takes, which has to succeed."""
-    argv = [sys.executable, str(RUN), *arguments]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def upload(file: Path, *, field: str = "audio_file") -> dict[str, tuple[str, bytes]]:

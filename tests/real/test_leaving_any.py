@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-COUNT = 40
+COUNT = 25
 AT_ONCE = 6
 SEED = 20261122
 LONGEST_S = 3.0  # some are answered before that: who is served leaves, too

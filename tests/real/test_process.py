@@ -128,19 +128,3 @@ def test_the_models_that_are_there_are_listed(compiled: Mapping[str, str]) -> No
     assert done.returncode == 0
     assert [rows[name].split()[-2:] for name in ("base", "tiny.en")] == [["on", "disk"]] * 2
     assert rows["large-v3"].endswith("fetched at first use")
-
-
-def test_three_times_the_audio_takes_little_more_memory(
-    compiled: dict[str, str], tmp_path: Path
-) -> None:
-    # Two windows at a time, so that the shorter one fills the batch as well.
-    two_at_once = {**compiled, "BATCH_SIZE": "2", "PRELOAD_MODEL": "tiny.en"}
-    peaks: list[int] = []
-    for seconds in (44, 132):
-        options = ("-t", str(seconds))
-        file = sounds.as_file(
-            sounds.AUSTEN, tmp_path / f"{seconds}.flac", *options, before=("-stream_loop", "-1")
-        )
-        peaks.append(process.peak_bytes(two_at_once, "transcribe", "--format", "json", str(file)))
-    less, more = peaks
-    assert more - less < 80e6, f"{less / 1e6:.0f} MB, then {more / 1e6:.0f} MB"
