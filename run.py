@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
     from asr.settings import Settings
+    from asr.terminal.descriptors import Need
 
 log = logging.getLogger("asr.run")  # whatever it is started as
 
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: Namespace) -> int:
     """The command's exit code, or what went wrong as an exception."""
+    unsettled = {"doctor": doctor}
+    if arguments.command in unsettled:
+        return unsettled[arguments.command](arguments)
     commands = {"serve": serve, "transcribe": transcribe, "models": models, "service": service}
     return commands[arguments.command](arguments, begin(arguments))
 
@@ -113,12 +117,19 @@ def traces(settings: "Settings") -> "Iterator[Callable[[Trail], None]]":
 
 def connections_max(settings: "Settings") -> int:
     """How many clients may be connected, which descriptors may be too few for."""
+    from asr.terminal.descriptors import connections_allowed
+
+    return connections_allowed(need(settings))
+
+
+def need(settings: "Settings") -> "Need":
+    """What the server may do at once."""
     from asr.actors.receiver import UPLOADS_MAX
     from asr.pipeline.device import pick_device
-    from asr.terminal.descriptors import Need, connections_allowed
+    from asr.terminal.descriptors import Need
 
     running_max = settings.house.running_max(pick_device(settings.engine.device))
-    return connections_allowed(Need(settings.http.connections_max, UPLOADS_MAX, running_max))
+    return Need(settings.http.connections_max, UPLOADS_MAX, running_max)
 
 
 def transcribe(arguments: Namespace, settings: "Settings") -> int:
@@ -155,6 +166,20 @@ def service(arguments: Namespace, settings: "Settings") -> int:
     wish = Wish(arguments.action, show=arguments.print, env_file=arguments.env_file)
     drain_s = settings.house.drain_s + SHUTDOWN_SLACK_S
     return manage(wish, settings, Where.here(os.environ), drain_s=drain_s)
+
+
+def doctor(arguments: Namespace) -> int:
+    """What is right on this machine, and what is wrong: settings that nobody understands, too."""
+    from asr.settings import Settings
+    from asr.terminal.doctor import examine
+    from asr.terminal.findings import show, write
+    from asr.terminal.logs import log_to_stderr
+
+    settings, problems = Settings.understood(os.environ, arguments.env_file or DOTENV)
+    log_to_stderr(settings.log.of_a_command())
+    tell = write if arguments.json else show
+    store, wants = partial(model_store, settings), partial(need, settings)
+    return tell(examine(settings, problems, store=store, need=wants))
 
 
 def model_store(settings: "Settings") -> "ModelStore":

@@ -94,6 +94,16 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Self:
         """Settings from the environment, which wins, and a ``.env`` file; or SettingsError."""
+        settings, problems = cls.understood(environ, dotenv)
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @classmethod
+    def understood(
+        cls, environ: Mapping[str, str], dotenv: Path | None = None
+    ) -> tuple[Self, tuple[str, ...]]:
+        """The settings, with defaults for what cannot be used, and what is wrong: a line each."""
         file, problems = _read(dotenv) if dotenv else ({}, [])
         problems += [_unknown(name, str(dotenv)) for name in sorted(file.keys() - names())]
         ours = {name for name in environ if name.startswith("ASR_")}
@@ -105,9 +115,7 @@ class Settings:
                 parameters(built["speakers"])
             except ValueError as error:
                 problems += str(error).splitlines()
-        if problems:
-            raise SettingsError(tuple(problems))
-        return cls(**built)
+        return cls(**built), tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +188,8 @@ def _build(room: type, given: Mapping[str, str], problems: list[str]) -> Any:
     """A room's settings out of texts; what cannot be converted is added to ``problems``."""
     values: dict[str, Any] = {}
     for setting in declared(room):
-        if setting.env not in given:
-            values[setting.field] = _default(setting)
-        else:
+        values[setting.field] = _default(setting)
+        if setting.env in given:
             try:
                 values[setting.field] = _convert(setting, given[setting.env])
             except Malformed as error:
@@ -192,6 +199,7 @@ def _build(room: type, given: Mapping[str, str], problems: list[str]) -> Any:
         return room(**values)
     except ValueError as error:  # what a room's own __post_init__ refuses
         problems.append(str(error))
+        return room(**{setting.field: _default(setting) for setting in declared(room)})
 
 
 def _default(setting: Declared) -> Any:

@@ -198,6 +198,21 @@ def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_understood_can_be_had_beside_what_is_not() -> None:
+    given = {"PORT": "x", "HOST": "::1", "CACHE_DIR": "", "API_KEYS": ",", "ASR_DRAIN_S": "1"}
+    settings, wrong = Settings.understood(given)
+    default = Settings.from_environ({})
+    assert wrong == (
+        "PORT cannot be 'x': expected a whole number, from 0 to 65535",
+        "API_KEYS: key 1 of 2 must be more than nothing",
+    )
+    # Of a room that refuses its values nothing is kept.
+    assert settings == replace(default, house=replace(default.house, drain_s=1.0))
+    settings, _ = Settings.understood({"PORT": "x", "HOST": "::1", "PRELOAD_MODEL": "tiny"})
+    assert settings.http == replace(default.http, host="::1")
+    assert settings.models.cache_dir.is_absolute()
+
+
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"PORT=\xff\xfe\n")

@@ -10,8 +10,8 @@ from asr import __version__
 FORMATS = ("txt", "json", "srt", "vtt", "tsv")
 
 EXITS = """\
-exit codes: 0 done, 1 a file failed, 2 wrong arguments or settings, 69 model or port unavailable,
-70 internal error, 71 a thread that hangs, 128+n ended by signal n"""
+exit codes: 0 done, 1 a file failed, or doctor found something wrong, 2 wrong arguments or settings,
+69 model or port unavailable, 70 internal error, 71 a thread that hangs, 128+n ended by signal n"""
 
 
 class Command(NamedTuple):
@@ -28,6 +28,7 @@ def commands() -> tuple[Command, ...]:
         Command("serve", "serve over HTTP (the default)"),
         Command("transcribe", "write what is said in files and folders", _fill_transcribe),
         Command("models", "list the models: where from, how large, what is loaded"),
+        Command("doctor", "look what is right here, what is wrong, and what to do", _fill_doctor),
         Command("service", "have the system keep the server running", _fill_service),
     )
 
@@ -104,6 +105,10 @@ def _fill_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--progress", action="store_true", help="with objects in between that say how far it is"
     )
+
+
+def _fill_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="all findings as an object of JSON")
 
 
 def _fill_speakers(group: argparse._ArgumentGroup) -> None:

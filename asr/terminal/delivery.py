@@ -137,10 +137,9 @@ class Delivery:
             for segment in segments:
                 label = prefix(segment.speaker, speakers=self.job.options.diarize)
                 colour = self._colours.setdefault(label, COLOURS[len(self._colours) % len(COLOURS)])
-                line = Text(label.translate(ONE_LINE), style=f"bold {colour}")
-                line.append(
-                    Text(one_line(segment.text).translate(ONE_LINE), style=colour if label else "")
-                )
+                line = Text()
+                line.append(label.translate(ONE_LINE), f"bold {colour}")
+                line.append(one_line(segment.text).translate(ONE_LINE), colour if label else "")
                 console.print(line, soft_wrap=True)
 
 

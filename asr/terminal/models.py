@@ -1,17 +1,13 @@
 """The table of models: what may be asked for, where it comes from, and what a server holds."""
 
-import http.client
-import json
-import urllib.request
-
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from asr.pipeline.models import ModelInfo, ModelStore
 from asr.terminal.exits import DONE
+from asr.terminal.reach import health
 
-ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
 COMMIT_LETTERS = 12  # enough to tell one from all others
 PIPE_COLUMNS = 200  # what reads a pipe wants whole rows
 
@@ -52,10 +48,5 @@ def state(model: ModelInfo, loaded: frozenset[str]) -> str:
 
 def loaded(host: str, port: int) -> frozenset[str]:
     """The models in the memory of the server at this address; none if there is no server."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(f"http://{name}:{port}/health", timeout=ASK_S) as answer:
-            return frozenset(map(str, json.load(answer)["loaded_models"]))
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
-        return frozenset()
+    said = health(host, port)
+    return frozenset(map(str, said["loaded_models"])) if said else frozenset()

@@ -17,7 +17,7 @@ from asr.terminal.install import Action, Where, Wish, health, in_words, manage
 from asr.terminal.launchd import LABEL
 from asr.terminal.program import NOT_STARTED, Ended, Run, State, run_command
 from tests.terminal.fake_managers import FakeLaunchd, FakeSystemd
-from tests.terminal.test_models import server
+from tests.terminal.fake_servers import server
 
 ROOT = Path(__file__).parents[2]
 SYSTEMCTL = ("systemctl", "--user")
