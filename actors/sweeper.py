@@ -1,6 +1,6 @@
 """The eviction sweeper: owns nothing, but reminds the owners of models that time has passed."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import trio
@@ -18,11 +18,17 @@ async def run_sweeper(
     *,
     idle_s: float,
     every_s: float,
+    return_freed: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Each period, ask each owner in turn to drop what idles; with ``idle_s`` 0, return: never."""
+    """Each period, ask each owner in turn to drop what idles, unless ``idle_s`` is 0: never.
+
+    ``return_freed`` gives back to the system what they and their work have freed since.
+    """
     task_status.started()
-    while idle_s > 0:
+    while True:
         await trio.sleep(every_s)
-        for owner in owners:
-            await owner.drop_idle(idle_s)
+        if idle_s > 0:
+            for owner in owners:
+                await owner.drop_idle(idle_s)
+        await return_freed()

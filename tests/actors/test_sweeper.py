@@ -1,6 +1,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -43,3 +44,18 @@ async def test_it_is_up_before_the_first_period_has_passed(autojump_clock: MockC
         await nursery.start(partial(run_sweeper, [Owner()], idle_s=300, every_s=60))
         assert trio.current_time() == began
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("idle_s", [0.0, 300.0])
+async def test_what_was_freed_is_returned_each_period(
+    autojump_clock: MockClock, idle_s: float
+) -> None:
+    returned: list[float] = []
+    began = trio.current_time()
+
+    async def return_freed() -> None:
+        returned.append(trio.current_time() - began)
+
+    with trio.move_on_after(130):
+        await run_sweeper([Owner()], idle_s=idle_s, every_s=60, return_freed=return_freed)
+    assert returned == [60, 120]
