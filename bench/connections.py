@@ -25,7 +25,7 @@ import httpx
 import trio
 
 from bench.machine import describe
-from bench.memory import resident_mb
+from bench.memory import counts, resident_mb
 from tests.attack.connections import Attack, attacks, carry_out
 from tests.real import process
 from tests.real.rig import Rig, rigged
@@ -152,18 +152,11 @@ async def look(client: httpx.AsyncClient, server: process.Server) -> Held:
     lines = (await client.get("/metrics")).text.splitlines()
     numbers = dict(line.rsplit(" ", 1) for line in lines if line.startswith("asr_"))
     return Held(
-        *proc_counts(server.process.pid),
+        *counts(server.process.pid),
         connections=float(numbers["asr_connections"]),
         tasks=float(numbers["asr_tasks"]),
         files=len(server.scratch()),
     )
-
-
-def proc_counts(number: int) -> tuple[int, int, int]:
-    """The descriptors, threads and children of a process."""
-    proc = Path("/proc", str(number))
-    children = (proc / "task" / str(number) / "children").read_text().split()
-    return len(os.listdir(proc / "fd")), len(os.listdir(proc / "task")), len(children)
 
 
 def memory_mb(server: process.Server) -> float:

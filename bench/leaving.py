@@ -28,6 +28,7 @@ from bench.markdown import print_head, print_row
 from bench.noted import Note, read_notes
 from bench.serving import Service, serving
 from bench.speech import SPEECH, WARM_UP, repeat
+from tests.http.wire import connect_to
 
 # Audio that is at its stage for as long as it takes to leave; and audio of one window, so that one
 # that waits for the batch is somebody else's.
@@ -103,7 +104,7 @@ class Scene:
     async def leave(self, stage: Stage) -> Late:
         """Have a client leave at a stage, and somebody come after it."""
         began_s = time.monotonic()
-        async with await self._connected() as leaver, trio.open_nursery() as nursery:
+        async with await connect_to(self.service.url) as leaver, trio.open_nursery() as nursery:
             await leaver.send_all(self._request(stage))
             await self.shown(stage.shown_by if stage.in_batch else "walk", began_s)
             nursery.start_soon(self.follow)
@@ -144,10 +145,6 @@ class Scene:
         lines = (f"{name}: {value}" for name, value in request.headers.items())
         head = "\r\n".join((f"POST {stage.path} HTTP/1.1", *lines, "", ""))
         return head.encode() + body
-
-    async def _connected(self) -> trio.SocketStream:
-        url = httpx.URL(self.service.url)
-        return await trio.open_tcp_stream(url.host, url.port or 80)
 
     async def _waits(self, gauge: str) -> None:
         """Return when somebody waits."""

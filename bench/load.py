@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from bench.clients import Recording, Tally, crowd, first, read, until
+from bench.clients import Recording, Tally, crowd, first, read, send, until
 from bench.load_picture import draw
 from bench.machine import describe
 from bench.markdown import print_head, print_row
@@ -134,17 +134,6 @@ async def open_loop(
             nursery.start_soon(send, client, next(work), tally)
             await trio.sleep(pause_s())
     return point_of(share, tally, time.perf_counter() - began)
-
-
-async def send(client: httpx.AsyncClient, recording: Recording, tally: Tally) -> None:
-    """One request, which is not sent again when it is refused."""
-    began = time.perf_counter()
-    body = {"audio_file": (recording.name, recording.body)}
-    answer = await client.post("/asr", params={"output": "txt"}, files=body)
-    if answer.is_success:
-        tally.answered(recording, answer.text, time.perf_counter() - began)
-    else:
-        tally.failures[str(answer.status_code)] += 1
 
 
 def point_of(load: float, tally: Tally, seconds: float) -> Point:

@@ -1,12 +1,29 @@
-"""How much memory a process takes, in MB. Its children, such as ffmpeg, do not count."""
+"""What a process holds: memory in MB, without that of its children such as ffmpeg, and the rest."""
 
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 MEGABYTE = 1_000_000
+
+
+class Counts(NamedTuple):
+    """How many of each a process has."""
+
+    descriptors: int
+    threads: int
+    children: int
+
+
+def counts(pid: int) -> Counts:
+    """Those of a process. Only Linux can."""
+    process = Path("/proc", str(pid))
+    threads = list((process / "task").iterdir())
+    children = sum(len((thread / "children").read_text().split()) for thread in threads)
+    return Counts(len(os.listdir(process / "fd")), len(threads), children)
 
 
 def resident_mb(pid: int | None = None) -> float:

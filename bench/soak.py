@@ -33,15 +33,21 @@ import trio
 from bench.clients import scrape
 from bench.machine import describe
 from bench.markdown import print_head, print_row
+from bench.memory import counts
 from bench.serving import Service, serving
 from bench.soak_clients import Ledger, Visitor
 
 # Room for one of the two models only, so that asking for the other one changes them.
 SETTINGS: Mapping[str, str] = MappingProxyType(
-    {"ASR_MODELS_MAX_MB": "350", "ASR_LOG_LEVEL": "info", "ASR_LOG_FORMAT": "json"}
+    {
+        "ASR_MODELS_MAX_MB": "350",
+        "MODEL_EVICTION_INTERVAL_SECONDS": "30",
+        "ASR_LOG_LEVEL": "info",
+        "ASR_LOG_FORMAT": "json",
+    }
 )
 AT_REST = ("asr_queue_depth", "whisperx_active_transcriptions", "asr_uploads", "asr_rows")
-IDLE_S = 12.0  # after which idle connections and lent threads have ended
+IDLE_S = 33.0  # after which idle connections and lent threads have ended, and the sweeper was there
 REST_MAX_S = 600.0  # in which whatever was begun has to be done
 GROWS_BY, GROWS_MB = 1.03, 30.0
 HEAD = ("minute", "requests", "resident MB", "descriptors", "threads", "children", "tasks", "files")
@@ -101,7 +107,8 @@ def main() -> int:
     ledger = Ledger()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        settings = {**SETTINGS, **os.environ, "PRELOAD_MODEL": given.model}
+        settings = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
+        settings["PRELOAD_MODEL"] = given.model
         with log.open("wb") as lines, serving(lines, **settings) as service:
             print(f"{describe()}; {service.ready}\n{given.clients} clients, seed {given.seed}\n")
             calms = trio.run(soak, service, given, ledger)
@@ -164,16 +171,15 @@ async def look(service: Service, minute: float, requests: int) -> Calm:
     """What the process holds now; its own connections, which are idle, have been closed."""
     async with httpx.AsyncClient(base_url=service.url) as client:
         tasks = int((await scrape(client))["asr_tasks"])
-    process = Path("/proc") / str(service.process.pid)
-    children = (process / "task" / process.name / "children").read_text().split()
+    held = counts(service.process.pid)
     spool = cache_dir() / "spool"
     return Calm(
         minute=minute,
         requests=requests,
         resident_mb=service.resident_mb(),
-        descriptors=len(os.listdir(process / "fd")),
-        threads=len(os.listdir(process / "task")),
-        children=len(children),
+        descriptors=held.descriptors,
+        threads=held.threads,
+        children=held.children,
         tasks=tasks,
         files=sum(file.is_file() for file in spool.rglob("*")),
     )

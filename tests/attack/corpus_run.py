@@ -10,19 +10,20 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h11
 import httpx
 import trio
 
+from bench.memory import counts, resident_mb
 from tests.attack.media_lures import Canaries
 from tests.http.wire import connect_to
 from tests.real import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from tests.attack.corpus import Case, Corpus
     from tests.real.process import Server
@@ -59,19 +60,14 @@ class Answer:
 class Vitals:
     """What a server holds while it does nothing."""
 
-    files: int
+    descriptors: int
     threads: int
     children: int
     resident_mb: float
 
     @staticmethod
     def of(pid: int) -> Vitals:
-        root = Path(f"/proc/{pid}")
-        status = dict(line.split(":", 1) for line in (root / "status").read_text().splitlines())
-        children = sum(len(f.read_text().split()) for f in root.glob("task/*/children"))
-        files = len(list((root / "fd").iterdir()))
-        resident_mb = int(status["VmRSS"].split()[0]) / 1024
-        return Vitals(files, int(status["Threads"]), children, resident_mb)
+        return Vitals(*counts(pid), resident_mb(pid))
 
 
 @dataclass(slots=True)
@@ -214,7 +210,7 @@ async def left_behind(server: Server, before: Vitals) -> list[str]:
             now = Vitals.of(server.process.pid)
             busy = await process.in_flight(client)
             return not (busy or now.children or server.scratch()) and (
-                now.files <= before.files + 1 and now.threads <= before.threads + 1
+                now.descriptors <= before.descriptors + 1 and now.threads <= before.threads + 1
             )
 
         with suppress(trio.TooSlowError):

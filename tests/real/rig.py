@@ -11,8 +11,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from asr.pipeline.errors import NotEnoughMemory
 from tests.real import process
@@ -53,8 +52,13 @@ class Rig:
 
         await process.until(seen, within_s=within_s)
 
-    def strike(self, call: str) -> None:
-        """In the program: do what was ordered for this call."""
+    @contextmanager
+    def around(self, call: str) -> Iterator[None]:
+        """In the program: do what was ordered for this call, before it does its work."""
+        self._strike(call)
+        yield
+
+    def _strike(self, call: str) -> None:
         file = self.folder / call
         try:
             trouble, times = file.read_text().split()
@@ -92,19 +96,3 @@ def serving_fake(
         process.serving(environment, stderr, program, **settings) as server,
     ):
         yield server
-
-
-class Rigged:
-    """Somebody's calls, each of which looks at the orders first; tasks that it begins as well."""
-
-    def __init__(self, inner: Any, who: str, rig: Rig) -> None:
-        self._inner, self._who, self._rig = inner, who, rig
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return partial(self._call, name, found) if callable(found) else found
-
-    def _call(self, name: str, call: Any, *arguments: Any) -> Any:
-        self._rig.strike(f"{self._who}.{name}")
-        answer = call(*arguments)
-        return Rigged(answer, self._who, self._rig) if name == "begin" else answer

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from asr.actors.ffmpeg import find_ffmpeg
-from tests.http.wire import asr_form, form, post
+from tests.http.wire import asr_form, connect_to, form, post
 from tests.real import left, process, sounds
 from tests.real.rig import Rig, serving_fake
 
@@ -98,8 +98,7 @@ async def client(server: process.Server) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def calling(server: process.Server, *, again: bool) -> AsyncIterator[trio.SocketStream]:
     """A connection, ``again`` with a request behind it; it is closed at the end of the context."""
-    url = httpx.URL(server.url)
-    async with await trio.open_tcp_stream(url.host, url.port or 80) as stream:
+    async with await connect_to(server.url) as stream:
         if again:
             await stream.send_all(HEALTH)
             while not (await stream.receive_some()).endswith(b"}\n"):

@@ -10,7 +10,7 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.http.wire import asr_form, form, post
+from tests.http.wire import asr_form, connect_to, form, post
 from tests.real import left, process, sounds
 
 if TYPE_CHECKING:
@@ -39,9 +39,8 @@ REQUESTS = (
 
 async def leave(server: process.Server, chance: random.Random) -> None:
     """Ask for something, and leave in the middle of it."""
-    url = httpx.URL(server.url)
     request, until_s = chance.choice(REQUESTS), chance.uniform(0, LONGEST_S)
-    async with await trio.open_tcp_stream(url.host, url.port or 80) as stream:
+    async with await connect_to(server.url) as stream:
         with trio.move_on_after(until_s):
             await stream.send_all(request)
             while await stream.receive_some():
