@@ -13,7 +13,10 @@ export class Chart {
   #area = svg("path", { class: "chart-area" });
   #picture = svg(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" },
+    {
+      ...{ viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" },
+      ...{ role: "img", "aria-label": "Nothing yet" },
+    },
     this.#area,
     this.#line,
   );
@@ -30,7 +33,7 @@ export class Chart {
     this.element = el(
       "figure",
       { class: "card chart" },
-      el("figcaption", {}, el("h3", {}, title), this.#value),
+      el("figcaption", {}, el("h2", {}, title), this.#value),
       this.#picture,
       el("p", { class: "row between quiet small" }, el("span", {}, quiet), this.#top),
     );
@@ -43,8 +46,10 @@ export class Chart {
     const highest = Math.max(...this.#values);
     const step = WIDTH / (this.#most - 1);
     const from = WIDTH - (this.#values.length - 1) * step;
-    const place = (v, i) =>
-      `${(from + i * step).toFixed(1)} ${(HEIGHT - 2 - (highest ? v / highest : 0) * (HEIGHT - 8)).toFixed(1)}`;
+    const place = (value, i) => {
+      const share = highest ? value / highest : 0;
+      return `${(from + i * step).toFixed(1)} ${(HEIGHT - 2 - share * (HEIGHT - 8)).toFixed(1)}`;
+    };
     const line = this.#values.map(place).join("L");
     this.#line.setAttribute("d", `M${line}`);
     this.#area.setAttribute("d", `M${line}L${WIDTH} ${HEIGHT}L${from.toFixed(1)} ${HEIGHT}Z`);

@@ -33,6 +33,7 @@ export class Download {
     const before = recall("download", { format: "srt", speakers: true });
     const speaks = recording.transcript.segments.some(({ speaker }) => speaker !== null);
     const wrong = el("p", { class: "wrong", role: "alert" });
+    const act = (then) => ({ type: "button", on: { click: () => make(then) } });
     const form = el(
       "form",
       { method: "dialog" },
@@ -44,8 +45,8 @@ export class Download {
         "div",
         { class: "row end" },
         el("button", { type: "button", on: { click: () => dialog.close() } }, "Cancel"),
-        el("button", { type: "button", on: { click: () => act(copy) } }, "Copy"),
-        el("button", { type: "button", class: "primary", on: { click: () => act(save) } }, "Download"),
+        el("button", act(copy), "Copy"),
+        el("button", { ...act(save), class: "primary" }, "Download"),
       ),
     );
     const dialog = el(
@@ -54,7 +55,7 @@ export class Download {
       el("h2", { id: "download-title" }, "Download"),
       form,
     );
-    const act = async (then) => {
+    const make = async (then) => {
       if (!form.reportValidity()) return;
       const wanted = read(form);
       remember("download", wanted);
@@ -120,7 +121,10 @@ function formats(chosen) {
       el(
         "label",
         {},
-        el("input", { type: "radio", name: "format", value: id, checked: id === chosen, autofocus: id === chosen }),
+        el("input", {
+          ...{ type: "radio", name: "format", value: id },
+          ...{ checked: id === chosen, autofocus: id === chosen },
+        }),
         el("span", {}, name, el("span", { class: "quiet" }, ` .${extension}`)),
       ),
     ),

@@ -37,8 +37,8 @@ export class Kept {
     const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
     const room = Math.min(quota * SHARE_MAX, ALL_AUDIO_BYTES_MAX) - usage;
     if (file.size > room) return "there is no more room for it in this browser";
-    // Bytes rather than the file: that would only be a reference to where it lies now.
-    const audio = { id, type: file.type, bytes: await file.arrayBuffer() };
+    // A copy: the file itself may be gone from the disk tomorrow.
+    const audio = { id, sound: new Blob([file], { type: file.type }) };
     await this.#ask(AUDIO, "readwrite", (store) => store.put(audio));
     return null;
   }
@@ -46,7 +46,7 @@ export class Kept {
   /** A file of audio, if it was kept. */
   async audio(id) {
     const found = await this.#ask(AUDIO, "readonly", (store) => store.get(id));
-    return found ? new Blob([found.bytes], { type: found.type }) : null;
+    return found?.sound ?? null;
   }
 
   /** Forget a transcript and its audio. */

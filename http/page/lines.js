@@ -1,7 +1,7 @@
 /** The transcript to read: every word knows its moment, every passage can be corrected. */
 
 import { el, iconButton, motion } from "./dom.js";
-import { clock, spoken } from "./figures.js";
+import { clock } from "./figures.js";
 import { speakerButton } from "./speakers.js";
 import { speakersOf, textOf } from "./transcript.js";
 
@@ -60,7 +60,8 @@ export class Lines extends EventTarget {
 
   /** Text that came while the rest is still being decoded. */
   grow(pieces) {
-    const fresh = pieces.map((text) => el("p", { class: "said growing", dir: "auto" }, text.trim()));
+    const props = { class: "said growing", dir: "auto" };
+    const fresh = pieces.map((text) => el("p", props, text.trim()));
     this.element.append(...fresh);
   }
 
@@ -105,7 +106,8 @@ export class Lines extends EventTarget {
 
   #click(event) {
     const rename = event.target.closest("[data-rename]");
-    const timed = event.target.closest("[data-at]");
+    const passage = event.target.closest(".said")?.closest(".line");
+    const timed = event.target.closest("[data-at]") ?? passage?.querySelector(".stamp");
     if (rename) this.#tell("rename", rename.dataset.rename);
     else if (event.target.closest(".correct")) this.edit(event.target.closest("[data-segment]"));
     else if (timed && getSelection()?.isCollapsed !== false) {
@@ -182,7 +184,7 @@ function line(segment, index) {
       "button",
       {
         ...{ type: "button", class: "stamp figures", data: { at: String(segment.start) } },
-        "aria-label": `Go to ${spoken(segment.start)}`,
+        "aria-label": `${at}, go there`,
       },
       at,
     ),

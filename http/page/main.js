@@ -27,7 +27,7 @@ const reader = new Reader({ recordings, player: new Player(), download, say });
 const server = new ServerView({ api, say, changed: (cards) => options.models(cards) });
 const source = new Source((files) => begin(files));
 new Recorder({ made: (file) => begin([file]), wrong: (why) => source.wrong(why), say });
-new Pulse((health) => server.health(health));
+const pulse = new Pulse((health) => server.health(health));
 
 /** Tell who cannot see it; the same thing twice is told twice. */
 function say(message) {
@@ -64,13 +64,17 @@ recordings.addEventListener("change", ({ detail: recording }) => {
   if (told.get(id) === state) return;
   told.set(id, state);
   if (state === "done") say(`${name} is transcribed`);
-  else if (state === "failed") say(`${name} failed`);
-  else say(`${name}: ${stateOf(recording)}`);
+  else if (state === "failed") {
+    say(`${name} failed`);
+    pulse.look();
+  } else say(`${name}: ${stateOf(recording)}`);
 });
 
 addEventListener("hashchange", () => {
   route();
   scrollTo(0, 0);
+  const titles = [...document.querySelectorAll("h1")];
+  titles.find((title) => title.checkVisibility())?.focus({ preventScroll: true });
 });
 addEventListener("beforeunload", (event) => {
   if (recordings.working) event.preventDefault();

@@ -63,9 +63,9 @@ export class Options {
   }
 }
 
-/** Names that only stand for another model. */
+/** Names of OpenAI's, which only stand for another model. */
 export function isAlias(card) {
-  return card.source === null || card.source === undefined || /^(whisper-1|gpt-)/.test(card.id);
+  return /^(whisper-1$|gpt-)/.test(card.id);
 }
 
 function described({ id, size_bytes: bytes, loaded, source }) {
@@ -74,9 +74,15 @@ function described({ id, size_bytes: bytes, loaded, source }) {
   return said ? `${id} (${said})` : id;
 }
 
-function languages() {
+/** What a language is called; nothing if there is none. */
+export function languageName(code) {
+  if (!code) return "";
   const names = new Intl.DisplayNames(["en"], { type: "language" });
-  return LANGUAGES.map((code) => [code, code === "jw" ? "Javanese" : (names.of(code) ?? code)])
+  return names.of(code === "jw" ? "jv" : code) ?? code;
+}
+
+function languages() {
+  return LANGUAGES.map((code) => [code, languageName(code)])
     .sort(([, a], [, b]) => a.localeCompare(b))
     .map(([code, name]) => option(code, name));
 }

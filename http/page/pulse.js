@@ -4,32 +4,33 @@ import { byId } from "./dom.js";
 
 const CALM_MS = 15_000;
 const WORRIED_MS = 2000;
+const GONE = "The server cannot be reached. It may be restarting; this page waits for it.";
 
 export class Pulse {
   #heard;
   #well = true;
+  #timer = 0;
 
   /** @param {(health: any) => void} heard */
   constructor(heard) {
     this.#heard = heard;
-    this.#beat();
-    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+    this.look();
+    document.addEventListener("visibilitychange", () => this.look());
   }
 
-  async #beat() {
-    if (!document.hidden) await this.look();
-    setTimeout(() => this.#beat(), this.#well ? CALM_MS : WORRIED_MS);
-  }
-
-  /** Look now. */
+  /** Look now, and from now on every now and then, as long as somebody sees the page. */
   async look() {
+    clearTimeout(this.#timer);
+    if (document.hidden) return;
     const health = await asked();
-    this.#heard(health);
+    clearTimeout(this.#timer);
     const well = health.status === "healthy";
+    this.#timer = setTimeout(() => this.look(), well ? CALM_MS : WORRIED_MS);
+    this.#heard(health);
     if (well && !this.#well) this.#say("");
     if (!well) {
       const reason = health.reason ? `The server is not well: ${health.reason}` : "";
-      this.#say(reason || "The server cannot be reached. It may be restarting; this page waits for it.");
+      this.#say(reason || GONE);
     }
     this.#well = well;
   }

@@ -5,6 +5,7 @@ import { copy } from "./download.js";
 import { corrected } from "./correct.js";
 import { clock, count } from "./figures.js";
 import { Lines } from "./lines.js";
+import { languageName } from "./options.js";
 import { SPEEDS } from "./player.js";
 import { Search } from "./search.js";
 import { askForName, speakerButton } from "./speakers.js";
@@ -12,6 +13,7 @@ import { explained, progressOf, stateOf } from "./states.js";
 import { plainText, speakersOf, turnsOf, wordCount } from "./transcript.js";
 import { Wave } from "./wave.js";
 
+const SHOWN_MS = 2000;
 const AUDIO_GONE = "The audio of this recording was not kept, so it cannot be played.";
 
 export class Reader {
@@ -56,6 +58,7 @@ export class Reader {
     this.#search.clear();
     this.#lines.clear();
     this.#grown = 0;
+    this.#parts.shown = this.#parts.of = null;
     this.#player.load(null, { duration: 0, missing: "" });
     if (!recording) return;
     this.#changed();
@@ -68,7 +71,8 @@ export class Reader {
   #build() {
     const part = (name, element) => (this.#parts[name] = element);
     const act = (click) => ({ type: "button", on: { click } });
-    const play = part("play", el("button", { ...act(() => this.#player.toggle()), class: "round" }));
+    const toggle = act(() => this.#player.toggle());
+    const play = part("play", el("button", { ...toggle, class: "round" }));
     const speeds = SPEEDS.map((speed) =>
       el("option", { value: speed, selected: speed === 1 }, `${speed}×`),
     );
@@ -110,7 +114,7 @@ export class Reader {
       "div",
       { class: "tools", hidden: true },
       this.#search.element,
-      el("button", act(() => this.#copy()), icon("copy"), "Copy"),
+      el("button", act((event) => this.#copy(event)), icon("copy"), el("span", {}, "Copy")),
       el(
         "button",
         { ...act(() => this.#download.open(this.#open)), id: "download" },
@@ -135,7 +139,7 @@ export class Reader {
     }
     if (!transcript) this.#grow();
     parts.tools.hidden = parts.speakers.hidden = !transcript;
-    const about = [duration ? clock(duration) : "", transcript?.language ?? ""];
+    const about = [duration ? clock(duration) : "", languageName(transcript?.language)];
     if (transcript) about.push(count(wordCount(transcript), "word"));
     parts.about.textContent = about.filter(Boolean).join(" · ");
     if (state === "done") this.#notes();
@@ -249,13 +253,13 @@ export class Reader {
     this.#say(`Renamed to ${name}`);
   }
 
-  async #copy() {
-    try {
-      await copy(plainText(this.#open.transcript));
-      this.#say("Copied");
-    } catch (error) {
-      this.#say(error.message);
-    }
+  async #copy({ currentTarget }) {
+    const label = currentTarget.querySelector("span");
+    const text = plainText(this.#open.transcript);
+    const done = await copy(text).then(() => "Copied", () => "No leave");
+    this.#say(done === "Copied" ? done : "This browser does not let pages copy.");
+    label.textContent = done;
+    setTimeout(() => (label.textContent = "Copy"), SHOWN_MS);
   }
 
   #key(event) {

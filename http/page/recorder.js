@@ -34,7 +34,7 @@ export class Recorder {
       sound = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
       const refused = error.name === "NotAllowedError";
-      this.#wrong(refused ? "The microphone was not allowed." : "There is no microphone to be had.");
+      this.#wrong(refused ? "The microphone was not allowed." : "No microphone is to be had.");
       return;
     }
     this.#wrong("");

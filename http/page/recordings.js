@@ -1,9 +1,10 @@
 /**
- * The recordings of this page: those that wait, the one that is being sent, and those that are done.
+ * The recordings of this page: those that wait, the one that is sent, and those that are done.
  *
  * One at a time is sent: the server has other clients, and a person reads one after the other.
  *
- * @typedef {"waiting"|"uploading"|"queued"|"reading"|"transcribing"|"done"|"failed"|"cancelled"} State
+ * @typedef {"waiting"|"uploading"|"queued"|"reading"|"transcribing"|"done"|"failed"|"cancelled"
+ *   } State
  * @typedef {{id: string, name: string, bytes: number, made: number, state: State,
  *   options: Record<string, string>, file: Blob|null, sent: number, place: number|null,
  *   doneS: number, audioS: number|null, leftS: number|null, growing: string[],
@@ -16,12 +17,13 @@ import { fromAnswer } from "./transcript.js";
 export const WAITING = new Set(["waiting", "uploading", "queued", "reading", "transcribing"]);
 // Of a recording, what is kept.
 const LASTING = ["id", "name", "bytes", "made", "options", "peaks", "transcript", "notKept"];
+const [TRANSCRIPTIONS, TRANSLATIONS] = ["v1/audio/transcriptions", "v1/audio/translations"];
 const BLANK = {
   ...{ file: null, sent: 0, place: null, doneS: 0, audioS: null, leftS: null },
   ...{ peaks: [], transcript: null, error: null, notKept: null },
 };
 
-/** Events: "list" (who is there), "change" and "growth" (detail: the recording), "lost" (a reason). */
+/** Events: "list" (who is there), "change" and "growth" (of one), "lost" (with a reason). */
 export class Recordings extends EventTarget {
   /** @type {Recording[]} */
   all = [];
@@ -127,14 +129,15 @@ export class Recordings extends EventTarget {
     this.#now(recording, { state: "uploading" });
     try {
       const answer = await this.#api.transcribe(form(recording), {
-        path: `v1/audio/${recording.options.task === "translate" ? "translations" : "transcriptions"}`,
+        path: recording.options.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS,
         hear: {
           upload: (sent, all) => this.#now(recording, { sent: all ? sent / all : 0 }),
           event: (event) => this.#hear(recording, event),
         },
         signal: this.#sending.signal,
       });
-      const about = { duration: recording.audioS, task: recording.options.task };
+      const { task, language } = recording.options;
+      const about = { duration: recording.audioS, task, language };
       recording.transcript = fromAnswer(answer, about);
       await this.#keep(recording);
       this.#now(recording, { state: "done" });

@@ -9,6 +9,12 @@ import { numbers } from "./prometheus.js";
 const LOOK_EVERY_MS = 2000;
 const POINTS = 150; // five minutes
 const RATE_OVER = 5; // looks, so that a short recording is no needle
+const SOURCES = {
+  embedded: "from an installed package",
+  cache: "in the cache",
+  folder: "a folder of the operator's",
+  hub: "on the model hub",
+};
 const AUDIO_SECONDS = "whisperx_audio_duration_seconds_sum";
 
 export class ServerView {
@@ -40,7 +46,7 @@ export class ServerView {
     [this.#api, this.#say, this.#changed] = [api, say, changed];
     const part = (name, element) => (this.#parts[name] = element);
     byId("server").append(
-      el("h1", {}, "Server"),
+      el("h1", { tabindex: "-1" }, "Server"),
       part("health", el("p", { class: "health", role: "status" })),
       part("missing", el("ul", { class: "notes" })),
       el(
@@ -100,7 +106,7 @@ export class ServerView {
         el("span", { class: "quiet" }, ` ${what}, of ${of} at most`),
       );
     this.#parts.queue.replaceChildren(
-      el("h3", {}, "Queue"),
+      el("h2", {}, "Queue"),
       row(running, most, "in work"),
       row(waiting, room, "waiting"),
     );
@@ -137,10 +143,11 @@ export class ServerView {
     const busy = this.#busy.has(id);
     const doing = loaded ? "Unloading" : "Loading";
     const verb = loaded ? "Unload" : "Load";
-    const where = source === "hub" ? "to be fetched from the model hub" : `from the ${source}`;
+    const where = SOURCES[source] ?? "";
     const about = [disk ? `${size(disk)} on disk` : "", where];
     if (loaded) about.push(memory ? `${size(memory)} in memory` : "in memory");
     const props = { type: "button", disabled: busy, "aria-label": `${verb} ${id}` };
+    const turn = { click: () => this.#turn(card) };
     return el(
       "li",
       { data: { model: id, loaded: String(Boolean(loaded)) } },
@@ -151,7 +158,7 @@ export class ServerView {
         el("h3", {}, id, card.default && el("span", { class: "tag" }, "default")),
         el("p", { class: "quiet small" }, about.filter(Boolean).join(" · ")),
       ),
-      el("button", { ...props, on: { click: () => this.#turn(card) } }, busy ? `${doing}…` : verb),
+      el("button", { ...props, on: turn }, busy ? `${doing}…` : verb),
     );
   }
 

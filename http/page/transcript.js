@@ -18,7 +18,7 @@ const SLACK_S = 1.5;
  *
  * @returns {Transcript}
  */
-export function fromAnswer(answer, { duration, task }) {
+export function fromAnswer(answer, { duration, task, language }) {
   const words = answer.words ?? [];
   let next = 0;
   const segments = (answer.segments ?? []).map((segment) => {
@@ -28,7 +28,7 @@ export function fromAnswer(answer, { duration, task }) {
   });
   return {
     task: answer.task ?? task,
-    language: answer.language_code ?? answer.language ?? null,
+    language: answer.language_code ?? (language || null),
     duration: answer.duration ?? duration ?? segments.at(-1)?.end ?? 0,
     segments,
     names: {},

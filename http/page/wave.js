@@ -1,4 +1,4 @@
-/** The picture of the sound: its peaks, whose turn it is in colour and by its lane, where we are. */
+/** The picture of the sound: its peaks, whose turn it is by colour and by lane, where we are. */
 
 import { el } from "./dom.js";
 import { clock, spoken } from "./figures.js";
@@ -160,7 +160,7 @@ function palette(element) {
     return getComputedStyle(probe).color;
   };
   const speakers = Array.from({ length: SPEAKER_COLOURS }, (_, i) => read(`--speaker-${i}`));
-  const colours = { ink: read("--ink"), quiet: read("--quiet"), accent: read("--accent"), speakers };
+  const [ink, quiet, accent] = ["--ink", "--quiet", "--accent"].map(read);
   probe.remove();
-  return colours;
+  return { ink, quiet, accent, speakers };
 }
