@@ -47,6 +47,7 @@ class Ear:
         news = so_far[len(self._told) :]
         if news and _begins_with(so_far, self._told):
             self._told = so_far
+            self._done_s = max(self._done_s, so_far[-1].end_s)
             self._tell(news)
 
     def hear(self, answer: Heard) -> tuple[Segment, ...]:

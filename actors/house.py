@@ -22,23 +22,25 @@ from asr.actors.listener import Listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Limits, Receiver, run_receiver
 from asr.actors.settings import MEGABYTE, HouseSettings
-from asr.actors.sweeper import Owner, run_sweeper
+from asr.actors.sweeper import run_sweeper
 from asr.actors.thread import LEAVING_S, Hung, InThread, open_thread
 from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
 from asr.actors.turns import Priority
+from asr.actors.watch import Watcher
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import Engine, LoadedModel, ModelFolder
 from asr.pipeline.errors import AsrError, DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from asr.actors.ear import Notify
     from asr.actors.fetcher import Fetcher
     from asr.actors.metrics import Metrics
+    from asr.actors.watch import Watch
     from asr.pipeline.models import ModelStore
     from asr.pipeline.speakers import SpeakerSettings
     from asr.pipeline.types import Detected, Options, Progress, Transcript
@@ -152,27 +154,33 @@ class House:
         notify: Notify = unheard,
         live: bool = False,
         once_read: Callable[[], Awaitable[None]] = nothing_to_do,
+        watch: Watch | None = None,
     ) -> Transcript:
         """The transcript of a file, when its turn has come. Raises every kind of AsrError.
 
         ``once_read`` is called when the file is not needed any more; ``live`` has ``notify`` told
-        segments before their window is at its end.
+        segments before their window is at its end. ``watch`` is told how the request gets on.
         """
         model = self.models.resolve(options.model)
         deadline_s = self.settings.request_deadline_s
+        watcher = Watcher(watch, notify) if watch else None
+        wait = watcher.wait if watcher else None
         with trio.move_on_after(deadline_s):
-            async with self.queue.place(client=client, priority=priority) as place:
+            async with self.queue.place(client=client, priority=priority, watch=wait) as place:
                 self.metrics.queue_wait(place.waited_s)
+                if watcher:
+                    watcher.read()
                 return await transcribe(
                     source,
                     options,
                     model=model,
                     raw=raw,
                     stations=self.stations,
-                    notify=notify,
+                    notify=watcher.hear if watcher else notify,
                     live=live,
                     once_read=once_read,
                     priority=priority,
+                    watcher=watcher,
                 )
         raise DeadlineExceeded(deadline_s)
 
@@ -214,12 +222,11 @@ async def open_house(
     threads: Callable[[str], AbstractAsyncContextManager[InThread]] | None = None,
     read: Read | None = None,
     leave_thread: Callable[[], None] = lambda: None,
+    return_freed: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
 ) -> AsyncIterator[House]:
-    """All actors at work for as long as the context lasts; leaving stops them.
+    """All actors at work for as long as the context lasts; leaving stops them. Raises NoFfmpeg.
 
-    ``engine`` and ``tools`` are made in the threads that will own them, and ``leave_thread`` is
-    the last that the engine's does; ``spool`` is the folder for uploads and samples. ``read`` is
-    ffmpeg's part, unless given. Raises NoFfmpeg.
+    ``leave_thread`` ends the engine's thread, ``return_freed`` each sweep; ``read`` is ffmpeg's.
     """
     health = Health()
     threads = metered(threads or partial(open_thread, patience_s=settings.hang_s), metrics)
@@ -242,7 +249,7 @@ async def open_house(
         listener = await employer.employ("listener", Listener, tools.finder, listening)
         diarizer = await employer.employ_if("diarizer", Diarizer, tools.diarizer, diarizing)
         aligner = await employer.employ_if("aligner", Aligner, tools.aligner, aligning)
-        await nursery.start(_run_sweeper, (gpu, listener, diarizer, aligner), settings)
+        await nursery.start(_sweeping(settings, return_freed), (gpu, listener, diarizer, aligner))
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
             fetcher=fetcher,
@@ -274,15 +281,11 @@ async def _left_at_the_end(
                 await in_thread(leave)
 
 
-async def _run_sweeper(
-    owners: Sequence[Owner | None], settings: HouseSettings, *, task_status: trio.TaskStatus[None]
-) -> None:
-    await run_sweeper(
-        [owner for owner in owners if owner is not None],
-        idle_s=settings.keep_alive_s,
-        every_s=settings.eviction_interval_s,
-        task_status=task_status,
-    )
+def _sweeping(
+    settings: HouseSettings, return_freed: Callable[[], Awaitable[object]]
+) -> Callable[..., Awaitable[None]]:
+    idle_s, every_s = settings.keep_alive_s, settings.eviction_interval_s
+    return partial(run_sweeper, idle_s=idle_s, every_s=every_s, return_freed=return_freed)
 
 
 def _limits(settings: HouseSettings) -> Limits:

@@ -4,7 +4,7 @@ A place is taken and given back synchronously, so the bound is exact and a cance
 nothing behind; who goes next is the actor's word alone.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -14,21 +14,34 @@ from asr.actors.trail import stage
 from asr.actors.turns import Pace, Priority, Turns
 from asr.pipeline.errors import Busy
 
+# What a caller hears in place of a place in line when the time has come.
+NOW = 0
+
+# Told of a place in line, from 1, and when who has it may be done, in seconds.
+WatchPlace = Callable[[int, float | None], None]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enter:
-    """Somebody wants a place. ``turn`` hears one thing when the time has come.
+    """Somebody wants a place. ``turn`` hears NOW when the time has come.
 
     Its other end is closed by a caller who leaves, early or done; ours, by an actor that refuses.
+    Until then who is ``watched`` hears its place in line, from 1, whenever that has changed.
     """
 
     client: str
     priority: Priority
-    turn: trio.MemorySendChannel[None]
+    turn: trio.MemorySendChannel[int]
+    watched: bool = False
 
     @property
     def gone(self) -> bool:
         return self.turn.statistics().open_receive_channels == 0
+
+    @property
+    def read(self) -> bool:
+        """Has the caller heard all that it was told?"""
+        return self.turn.statistics().current_buffer_used == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +80,24 @@ class Queue:
 
     @asynccontextmanager
     async def place(
-        self, *, client: str, priority: Priority = Priority.INTERACTIVE
+        self,
+        *,
+        client: str,
+        priority: Priority = Priority.INTERACTIVE,
+        watch: WatchPlace | None = None,
     ) -> AsyncIterator[Place]:
-        """Wait for a turn, and hold it until the context is left. Raises Busy at once if full."""
+        """Wait for a turn, and hold it until the context is left. Raises Busy at once if full.
+
+        ``watch`` is told the place in line, at once and whenever that changes.
+        """
         came_s = trio.current_time()
-        with self._taken_place(), self._line(client, priority) as turn:
+        watched = watch is not None
+        with self._taken_place(), self._line(client, priority, watched=watched) as turn:
             try:
                 with stage("queue"):
-                    await turn.receive()
+                    while (place := await turn.receive()) != NOW:
+                        if watch is not None:
+                            watch(place, self._pace.left_s(place, self._running_max))
             except trio.EndOfChannel:
                 raise self._busy("this client holds all the places that it may") from None
             began_s = trio.current_time()
@@ -107,10 +130,12 @@ class Queue:
             self._places.release_on_behalf_of(owner)
 
     @contextmanager
-    def _line(self, client: str, priority: Priority) -> Iterator[trio.MemoryReceiveChannel[None]]:
-        tell, turn = trio.open_memory_channel[None](1)
+    def _line(
+        self, client: str, priority: Priority, *, watched: bool
+    ) -> Iterator[trio.MemoryReceiveChannel[int]]:
+        tell, turn = trio.open_memory_channel[int](2)  # a place that is unread, and NOW
         try:
-            self._inbox.send_nowait(Enter(client, priority, tell))
+            self._inbox.send_nowait(Enter(client, priority, tell, watched))
         except (trio.WouldBlock, trio.BrokenResourceError):
             # As many came and left again before the actor could look, or the house is closing.
             raise self._busy("too many requests at once") from None
@@ -146,6 +171,7 @@ async def run_queue(
     """
     post, inbox = trio.open_memory_channel[Enter | Left](running_max + waiting_max + 1)
     turns: Turns[Enter] = Turns(running_max, client_max=client_max)
+    told: dict[Enter, int] = {}
     with inbox:
         task_status.started(Queue(post, running_max=running_max, waiting_max=waiting_max))
         async for message in inbox:
@@ -153,4 +179,21 @@ async def run_queue(
                 message.turn.close()
             if not inbox.statistics().current_buffer_used:  # all that came are in the order
                 for ticket in turns.admit():
-                    ticket.turn.send_nowait(None)
+                    ticket.turn.send_nowait(NOW)
+                told = _tell_places(turns, told)
+
+
+def _tell_places(turns: Turns[Enter], told: dict[Enter, int]) -> dict[Enter, int]:
+    """Tell those who are watched their places in line, where these are news; what they know now."""
+    if not any(ticket.watched for ticket in turns.waiting()):
+        return {}
+    known: dict[Enter, int] = {}
+    for place, ticket in enumerate(turns.line(), 1):
+        if not ticket.watched:
+            continue
+        if told.get(ticket) != place and ticket.read:
+            ticket.turn.send_nowait(place)
+            known[ticket] = place
+        elif ticket in told:
+            known[ticket] = told[ticket]
+    return known

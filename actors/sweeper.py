@@ -14,14 +14,14 @@ class Owner(Protocol):
 
 
 async def run_sweeper(
-    owners: Sequence[Owner],
+    owners: Sequence[Owner | None],
     *,
     idle_s: float,
     every_s: float,
     return_freed: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Each period, ask each owner in turn to drop what idles, unless ``idle_s`` is 0: never.
+    """Each period, ask each owner that is here to drop what idles; with ``idle_s`` 0, never.
 
     ``return_freed`` gives back to the system what they and their work have freed since.
     """
@@ -29,6 +29,6 @@ async def run_sweeper(
     while True:
         await trio.sleep(every_s)
         if idle_s > 0:
-            for owner in owners:
+            for owner in filter(None, owners):
                 await owner.drop_idle(idle_s)
         await return_freed()

@@ -11,9 +11,11 @@ import trio
 from asr.actors.ahead import LIVE_PATIENCE_S, PATIENCE_S, Ahead
 from asr.actors.alignment import words_beside
 from asr.actors.ear import Ear, Notify
+from asr.actors.forecast import Speeds
 from asr.actors.speakers import speakers_beside
 from asr.actors.trail import note, stage
 from asr.actors.turns import Priority
+from asr.actors.watch import watched
 from asr.pipeline.audio import Wanted
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.speakers import SpeakerSettings
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from asr.actors.receiver import Receiver
     from asr.actors.request import Heard
     from asr.actors.speakers import Speakers, Spoken
+    from asr.actors.watch import Watcher
     from asr.pipeline.audio import Audio
 
 # What whispermlx answers, too, when there is nothing to tell a language from.
@@ -71,6 +74,7 @@ class Stations:
     speakers: SpeakerSettings = field(default_factory=SpeakerSettings)
     diarizer: Diarizer | None = None
     aligner: Aligner | None = None
+    speeds: Speeds = field(default_factory=Speeds)
 
     async def samples(self, source: Path, target: Path, wanted: Wanted) -> Audio:
         """The sound of a file, as samples in another one."""
@@ -92,6 +96,7 @@ async def transcribe(
     once_read: Callable[[], Awaitable[None]] = nothing_to_do,
     live: bool = False,
     priority: Priority = Priority.INTERACTIVE,
+    watcher: Watcher | None = None,
 ) -> Transcript:
     """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples.
 
@@ -99,39 +104,61 @@ async def transcribe(
     they are likely to stay, and not only with their window.
     """
     began_s = trio.current_time()
-    language = options.language
+    speed = partial(stations.speeds.of, kind := (model, options.diarize))
     with stations.receiver.scratch(".pcm") as target:
         audio = await _read(source, target, Wanted(raw, options.audio_track), stations)
         await once_read()
-        with stage("model"):
-            folder = ModelFolder(model, await stations.librarian.fetch(model))
-        ear = Ear(audio, notify)
-        async with (
-            speakers_beside(options, audio, stations, ear.diarized) as speakers,
-            words_beside(options, audio, stations) as words,
-            stations.listener.find_speech(audio) as speech,
-        ):
-            notify(Progress(0.0, audio.duration_s))  # what could be refused was
-            ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
-            count = 0
-            while windows := await _next_windows(ahead):
-                count += len(windows)
-                with stage("decode"):
-                    if language is None:  # that of the first speech, as in OpenAI's reference
-                        language = (await stations.gpu.detect(folder, windows[0])).language
-                    await stations.gpu.decode(
-                        folder,
-                        windows,
-                        _decoding(options, language),
-                        priority=priority,
-                        heard=partial(_hear, ear, words, language),
-                        growing=ear.grow if live else None,
-                    )
-            language = language or LANGUAGE_OF_SILENCE
-            note(model=model, windows=count, language=language)
-            ear.end()
-            timed, spoken = await _joined(tuple(ear.heard.segments), words, speakers)
-    _note_speed(stations.metrics, audio.duration_s, trio.current_time() - began_s)
+        async with watched(audio, watcher, speed):
+            with stage("model"):
+                folder = ModelFolder(model, await stations.librarian.fetch(model))
+            at_work_s = trio.current_time()
+            transcript = await _heard(
+                audio, options, folder, stations, notify, live=live, priority=priority
+            )
+    now_s = trio.current_time()
+    stations.speeds.record(kind, audio.duration_s, now_s - at_work_s)
+    _note_speed(stations.metrics, audio.duration_s, now_s - began_s)
+    return transcript
+
+
+async def _heard(
+    audio: Audio,
+    options: Options,
+    folder: ModelFolder,
+    stations: Stations,
+    notify: Notify,
+    *,
+    live: bool,
+    priority: Priority,
+) -> Transcript:
+    """What is said in samples on disk, when, and by whom."""
+    language = options.language
+    ear = Ear(audio, notify)
+    async with (
+        speakers_beside(options, audio, stations, ear.diarized) as speakers,
+        words_beside(options, audio, stations) as words,
+        stations.listener.find_speech(audio) as speech,
+    ):
+        notify(Progress(0.0, audio.duration_s))  # what could be refused was
+        ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
+        count = 0
+        while windows := await _next_windows(ahead):
+            count += len(windows)
+            with stage("decode"):
+                if language is None:  # that of the first speech, as in OpenAI's reference
+                    language = (await stations.gpu.detect(folder, windows[0])).language
+                await stations.gpu.decode(
+                    folder,
+                    windows,
+                    _decoding(options, language),
+                    priority=priority,
+                    heard=partial(_hear, ear, words, language),
+                    growing=ear.grow if live else None,
+                )
+        language = language or LANGUAGE_OF_SILENCE
+        note(model=folder.name, windows=count, language=language)
+        ear.end()
+        timed, spoken = await _joined(tuple(ear.heard.segments), words, speakers)
     return Transcript(
         language,
         options.task,

@@ -1,5 +1,8 @@
 """Who goes next: the decisions of the queue. No await and no clock, so every order can be tried."""
 
+from __future__ import annotations
+
+import sys
 from collections import deque
 from enum import IntEnum
 from typing import Generic, Protocol, TypeVar
@@ -42,8 +45,14 @@ class Ring(Generic[T]):
     def __init__(self) -> None:
         self._lines: dict[str, deque[T]] = {}
 
-    def __len__(self) -> int:
-        return sum(len(line) for line in self._lines.values())
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def copy(self) -> Ring[T]:
+        """The same tickets, which can be taken without being missed here."""
+        twin = Ring[T]()
+        twin._lines = {client: line.copy() for client, line in self._lines.items()}
+        return twin
 
     def tickets(self) -> list[T]:
         return [ticket for line in self._lines.values() for ticket in line]
@@ -81,7 +90,11 @@ class Turns(Generic[T]):
 
     def tickets(self) -> list[T]:
         """Every ticket here, in no order to rely on."""
-        return [*self._running, *(t for ring in self._waiting.values() for t in ring.tickets())]
+        return [*self._running, *self.waiting()]
+
+    def waiting(self) -> list[T]:
+        """The tickets that wait, in no order to rely on."""
+        return [ticket for ring in self._waiting.values() for ticket in ring.tickets()]
 
     def add(self, ticket: T) -> bool:
         """Whether the ticket may wait: not when its client holds its share already."""
@@ -98,17 +111,24 @@ class Turns(Generic[T]):
         for ring in self._waiting.values():
             ring.forget_gone()
         admitted: list[T] = []
-        while len(self._running) < self._running_max and any(map(len, self._waiting.values())):
+        while len(self._running) < self._running_max and any(self._waiting.values()):
             admitted.append(self._next_ring().take())
             self._running.append(admitted[-1])
         return admitted
 
+    def line(self) -> list[T]:
+        """Those who wait, in the order in which they are let in if nobody else comes."""
+        ahead = Turns[T](sys.maxsize)
+        ahead._waiting = {priority: ring.copy() for priority, ring in self._waiting.items()}
+        ahead._overtaken = self._overtaken
+        return ahead.admit()
+
     def _next_ring(self) -> Ring[T]:
         interactive, batch = (self._waiting[priority] for priority in Priority)
-        if len(batch) and (not len(interactive) or self._overtaken >= OVERTAKEN_MAX):
+        if batch and (not interactive or self._overtaken >= OVERTAKEN_MAX):
             self._overtaken = 0
             return batch
-        self._overtaken = self._overtaken + 1 if len(batch) else 0
+        self._overtaken = self._overtaken + 1 if batch else 0
         return interactive
 
 
@@ -123,6 +143,10 @@ class Pace:
         weight = NEWEST_WEIGHT if self._measured else 1.0
         self._average_s += weight * (served_s - self._average_s)
         self._measured = True
+
+    def left_s(self, place: int, running_max: int) -> float | None:
+        """When who has this place in line will be done; None until somebody was."""
+        return self._average_s * (1 + place / running_max) if self._measured else None
 
     def retry_after_s(self, backlog: int, running_max: int) -> float:
         """When a place may be had, if so many are served first: 1 to 60 s.

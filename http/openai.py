@@ -15,7 +15,7 @@ from asr.http.answers import json_answer, text_answer, warned
 from asr.http.errors import envelope, openai_error
 from asr.http.forms import granularities, layout, openai_options, remarks
 from asr.http.keys import client_of
-from asr.http.streams import stream
+from asr.http.streams import Shown, stream
 from asr.http.uploads import receive_upload
 from asr.pipeline.errors import UnknownModel
 from asr.pipeline.formats import OPENAI, diarized_json, openai_json, verbose_json
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from asr.actors.ear import Notify
     from asr.actors.house import House
+    from asr.actors.watch import Watch
     from asr.http.fields import Fields
     from asr.http.settings import HttpSettings
     from asr.pipeline.cues import Layout
@@ -47,8 +48,15 @@ class Wish:
     layout: Layout
     granularities: frozenset[Granularity]
     stream: bool
+    progress: bool
     options: Options
     remarks: tuple[str, ...]
+
+    @property
+    def shown(self) -> Shown:
+        """What its stream shows."""
+        asked = self.options
+        return Shown(asked.diarize, asked.logprobs, asked.words, self.progress)
 
 
 def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
@@ -72,8 +80,7 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
             )
             if wish.stream:
                 work = partial(live, ask, wish, kept.pop_all())
-                shown = {"speakers": options.diarize, "logprobs": options.logprobs}
-                return await stream(request, work, **shown)
+                return await stream(request, work, wish.shown)
             heard = await ask()
         return await answer(warned(heard, wish.remarks), wish)
 
@@ -123,9 +130,8 @@ def read_wish(
     streamed = fields.read(known.STREAM)
     asked = granularities(fields)
     lines = layout(fields, default=settings.layout)
-    shown = not streamed and (
-        ("word" in asked and format == "verbose_json")
-        or (format in known.SUBTITLES and lines.wants_words)
+    words = ("word" in asked and (streamed or format == "verbose_json")) or (
+        not streamed and format in known.SUBTITLES and lines.wants_words
     )
     parameters = known.TRANSCRIPTIONS if deployment is None else known.AZURE
     written_as = "events" if streamed else format
@@ -134,7 +140,7 @@ def read_wish(
     diarize = format == "diarized_json" or bool(wants_speakers and shows_speakers)
     # Where segments say who speaks, each has one speaker.
     resegment = diarize and (format == "diarized_json" or streamed)
-    options = openai_options(fields, task=task, words=shown, diarize=diarize, resegment=resegment)
+    options = openai_options(fields, task=task, words=words, diarize=diarize, resegment=resegment)
     said = [*remarks(fields, parameters, format=written_as, diarize=diarize)]
     if diarize and wants_speakers is False:
         said.append("diarize=false changed nothing: diarized_json tells speakers apart")
@@ -145,15 +151,18 @@ def read_wish(
         layout=lines,
         granularities=asked,
         stream=streamed,
+        progress=fields.read(known.PROGRESS),
         options=options,
         remarks=tuple(said),
     )
 
 
-async def live(ask: Ask, wish: Wish, kept: AsyncExitStack, notify: Notify) -> Transcript:
+async def live(
+    ask: Ask, wish: Wish, kept: AsyncExitStack, notify: Notify, watch: Watch | None
+) -> Transcript:
     """A stream's work, which goes on when its handler is done: so it keeps what that had."""
     async with kept:
-        return warned(await ask(notify=notify, live=True), wish.remarks)
+        return warned(await ask(notify=notify, live=True, watch=watch), wish.remarks)
 
 
 async def answer(transcript: Transcript, wish: Wish) -> Response:

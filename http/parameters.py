@@ -147,13 +147,19 @@ TEMPERATURE = number(
 )
 TIMESTAMP_GRANULARITIES = choice(
     "timestamp_granularities",
-    "What verbose_json has times of. word alone: no segments. Not given: segments.",
+    "What verbose_json has times of. word alone: no segments. Not given: segments. In a stream, "
+    "word adds the words to its last event.",
     GRANULARITIES,
     default=None,
     repeats=True,
 )
 STREAM = flag(
     "stream", "Answer with server-sent events, while the audio is being decoded.", default=False
+)
+PROGRESS = flag(
+    "progress",
+    "Have a stream also tell where the request stands, and what the audio looks like.",
+    default=False,
 )
 INCLUDE = choice(
     "include",
@@ -203,7 +209,8 @@ SHOWN_IN: Mapping[Parameter[Any], tuple[str, ...]] = MappingProxyType(
         **dict.fromkeys(LAYOUT, SUBTITLES),
         WORD_TIMESTAMPS: ("json",),
         RETURN_SPEAKER_EMBEDDINGS: ("json",),
-        TIMESTAMP_GRANULARITIES: ("verbose_json",),
+        TIMESTAMP_GRANULARITIES: ("verbose_json", "events"),
+        PROGRESS: ("events",),
         INCLUDE: ("json", "events"),
         SAY_SPEAKERS: ("diarized_json", "verbose_json", *OPENAI, "events"),
     }
@@ -222,7 +229,7 @@ ASR: Parameters = (
 DETECT: Parameters = (ENCODE, MODEL, AUDIO_TRACK, VIDEO_FILE, URL)
 TRANSCRIPTIONS: Parameters = (
     *(MODEL, LANGUAGE, PROMPT, HOTWORDS, RESPONSE_FORMAT, TEMPERATURE, TIMESTAMP_GRANULARITIES),
-    *(STREAM, INCLUDE, CHUNKING_STRATEGY, KNOWN_SPEAKER_NAMES, KNOWN_SPEAKER_REFERENCES),
+    *(STREAM, PROGRESS, INCLUDE, CHUNKING_STRATEGY, KNOWN_SPEAKER_NAMES, KNOWN_SPEAKER_REFERENCES),
     *(SAY_SPEAKERS, *COUNTS, AUDIO_TRACK, URL, *LAYOUT),
 )
 AZURE: Parameters = (*TRANSCRIPTIONS, API_VERSION)

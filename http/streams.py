@@ -6,6 +6,7 @@ No event has an ``id``: the SDK fails on them.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -13,6 +14,7 @@ from quart import Response
 
 from asr.http.body import bounded
 from asr.http.errors import openai_error, our_bug, request_id_of
+from asr.http.progress import Steps, step
 from asr.pipeline.errors import AsrError
 from asr.pipeline.formats import diarized_json, openai_logprobs, verbose_json
 from asr.pipeline.letters import lettered
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from quart.wrappers import Request
 
     from asr.actors.ear import Notify
+    from asr.actors.watch import News, Watch
     from asr.http.door import Door
     from asr.pipeline.types import Progress, Segment, Transcript
 
-    Work = Callable[[Notify], Awaitable[Transcript]]
+    Work = Callable[[Notify, Watch | None], Awaitable[Transcript]]
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
@@ -34,7 +37,7 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 # What the last event has of verbose_json.
-DONE = ("text", "usage", "segments", "warnings")
+DONE = ("text", "usage", "segments", "words", "warnings")
 
 # A comment after so long without an event: shorter than any proxy's or client's patience.
 KEEP_ALIVE_S = 5.0
@@ -43,16 +46,27 @@ KEEP_ALIVE_S = 5.0
 LINE_ENDS = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"})
 
 
-async def stream(request: Request, work: Work, *, speakers: bool, logprobs: bool) -> Response:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a stream shows beside the text: who speaks, tokens, words, and how the work gets on."""
+
+    speakers: bool = False
+    logprobs: bool = False
+    words: bool = False
+    progress: bool = False
+
+
+async def stream(request: Request, work: Work, shown: Shown) -> Response:
     """An answer made of events, while ``work`` goes on beside it.
 
     What goes wrong before the audio could be read is raised here, and answered with a status of its
-    own; later it is an event. ``speakers`` tells who said what at the end.
+    own; later it is an event. Who wants to see progress does so from here on.
     """
-    told = Told(bounded(request).door)
+    told = Told(bounded(request).door, shown)
     bounded(request).nursery.start_soon(told.all_of, work)
-    await told.begun()
-    events = told.events(request_id_of(request), speakers=speakers, logprobs=logprobs)
+    if not shown.progress:
+        await told.begun()
+    events = told.events(request_id_of(request))
     return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
 
 
@@ -62,9 +76,11 @@ class Told:
     It holds nothing that the request does not hold itself, so it needs no bound of its own.
     """
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, shown: Shown) -> None:
         self._door = door
+        self._shown = shown
         self._segments: list[Segment] = []
+        self._steps = Steps()
         self._end: Transcript | Exception | None = None
         self._news = trio.Event()
 
@@ -72,13 +88,18 @@ class Told:
         """Take in what work tells, to its end, whichever that is."""
         try:
             with self._door.working():
-                self._end = await work(self._hear)
+                watch = self._watch if self._shown.progress else None
+                self._end = await work(self._hear, watch)
         except Exception as error:  # for the client: to raise it here would only cut the stream
             self._end = error
         self._news.set()
 
     def _hear(self, progress: Progress) -> None:
         self._segments += progress.segments
+        self._news.set()
+
+    def _watch(self, news: News) -> None:
+        self._steps.add(news)
         self._news.set()
 
     async def begun(self) -> None:
@@ -88,22 +109,26 @@ class Told:
         if isinstance(self._end, Exception):
             raise self._end
 
-    async def events(
-        self, request_id: str, *, speakers: bool, logprobs: bool
-    ) -> AsyncIterator[str]:
+    async def events(self, request_id: str) -> AsyncIterator[str]:
         """Deltas as they come, comments while none do, then the whole, or what went wrong."""
         yield comment("transcribing")
-        deltas = Deltas(logprobs=logprobs)
+        deltas = Deltas(logprobs=self._shown.logprobs)
         while self._end is None or self._segments:
-            with trio.move_on_after(KEEP_ALIVE_S) as waiting:
+            held_s = self._steps.held_s(trio.current_time())
+            with trio.move_on_after(min(held_s, KEEP_ALIVE_S)) as waiting:
                 await self._news.wait()
-            for segment in self._taken():
+            segments = self._taken()
+            for news in self._steps.take(trio.current_time()):
+                yield named(*step(news))
+            for segment in segments:
                 if delta := deltas.of(segment):
                     yield delta
-            if waiting.cancelled_caught:
+            if waiting.cancelled_caught and held_s > KEEP_ALIVE_S:
                 yield comment("still transcribing")
         assert self._end is not None
-        for last in ending(self._end, request_id, speakers=speakers, logprobs=logprobs):
+        for news in self._steps.take(trio.current_time(), ended=True):
+            yield named(*step(news))
+        for last in ending(self._end, request_id, self._shown):
             yield last
 
     def _taken(self) -> Sequence[Segment]:
@@ -133,21 +158,19 @@ class Deltas:
         return event("transcript.text.delta", delta=delta, **more)
 
 
-def ending(
-    end: Transcript | Exception, request_id: str, *, speakers: bool, logprobs: bool
-) -> Iterator[str]:
+def ending(end: Transcript | Exception, request_id: str, shown: Shown) -> Iterator[str]:
     """The last events: all of the transcript, or an error."""
     if isinstance(end, Exception):
         error = openai_error(end) if isinstance(end, AsrError) else our_bug(end, request_id)
         yield named("error", {"error": error})
         return
-    if speakers:
+    if shown.speakers:
         end = lettered(end)
         for segment in diarized_json(end)["segments"]:
             yield named(segment["type"], segment)
-    whole = verbose_json(end)
+    whole = verbose_json(end, ("word", "segment") if shown.words else ())
     done: dict[str, Any] = {name: whole[name] for name in DONE if name in whole}
-    if logprobs:
+    if shown.logprobs:
         done["logprobs"] = openai_logprobs(
             token for segment in end.segments for token in segment.said
         )

@@ -9,9 +9,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from asr.actors.watch import Standing
 from asr.http.errors import MissingFile
 from asr.http.openai import model_card
-from asr.http.streams import Deltas, ending
+from asr.http.progress import step
+from asr.http.streams import Deltas, Shown, ending, named
 from asr.pipeline.errors import (
     AsrError,
     Busy,
@@ -38,6 +40,7 @@ from asr.pipeline.formats import (
 )
 from asr.pipeline.speakers import Diarization, Turn
 from asr.pipeline.types import Segment, Transcript, Word
+from asr.pipeline.waveform import Waveform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,20 +145,25 @@ def openai_objects() -> Examples:
 def openai_events() -> Examples:
     """What stream=true brings, from its first byte to its last."""
     return {
-        "stream": example(event_stream(unnamed(), speakers=False), "stream=true"),
+        "stream": example(event_stream(unnamed(), Shown()), "stream=true"),
         "diarized": example(
-            event_stream(transcript(), speakers=True), "stream=true, response_format=diarized_json"
+            event_stream(transcript(), Shown(speakers=True)),
+            "stream=true, response_format=diarized_json",
         ),
-        "error": example(event_stream(EngineRestarted(), speakers=False), "what went wrong later"),
+        "watched": example(
+            event_stream(unnamed(), Shown(words=True, progress=True)),
+            "stream=true, progress=true, timestamp_granularities[]=word",
+        ),
+        "error": example(event_stream(EngineRestarted(), Shown()), "what went wrong later"),
     }
 
 
-def event_stream(end: Transcript | Exception, *, speakers: bool) -> str:
+def event_stream(end: Transcript | Exception, shown: Shown) -> str:
     """The events of a request that ends so, without its comments."""
-    deltas = Deltas(logprobs=False)
+    deltas = Deltas(logprobs=shown.logprobs)
     segments = end.segments if isinstance(end, Transcript) else ()
-    told = "".join(map(deltas.of, segments))
-    return told + "".join(ending(end, "", speakers=speakers, logprobs=False))
+    steps = "".join(named(*step(news)) for news in NEWS) if shown.progress else ""
+    return steps + "".join((*map(deltas.of, segments), *ending(end, "", shown)))
 
 
 def model_list() -> dict[str, Any]:
@@ -189,6 +197,13 @@ def errors() -> Mapping[type[AsrError], AsrError]:
         )
     }
 
+
+NEWS = (
+    Standing("queued", place=2, left_s=40.0),
+    Standing("reading"),
+    Standing("transcribing", audio_s=3.5, left_s=0.8),
+    Waveform(3.5, (3, 90, 12, 7, 101, 64)),  # real ones have up to 2000
+)
 
 DETECTED = {"detected_language": "german", "language_code": "de", "confidence": 0.98}
 

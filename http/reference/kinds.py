@@ -50,6 +50,11 @@ def seconds(about: str) -> Schema:
     return number(f"{about}, in seconds", minimum=0)
 
 
+def times() -> dict[str, Schema]:
+    """From when to when."""
+    return {"start": seconds("Where it begins"), "end": seconds("Where it ends")}
+
+
 def one_of(*names: str) -> Schema:
     """Any of the schemas below; a client that knows what it asked for knows which."""
     return {"anyOf": [ref(name) for name in names]}

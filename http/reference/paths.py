@@ -37,7 +37,8 @@ EVENTS = (
     "while the audio is being decoded, `transcript.text.segment` for each segment if speakers are "
     "asked for, at last `transcript.text.done`, and `data: [DONE]`. An error on the way is an "
     "event `error` with the envelope of OpenAIError, and the last one. Lines that begin with a "
-    "colon keep the connection open."
+    "colon keep the connection open. With `progress=true` the events begin once the upload is "
+    "complete, and there are `transcript.progress` and `transcript.waveform`, too."
 )
 AZURE_NAME = {
     "name": "name",

@@ -7,24 +7,23 @@ holds them to what the formatters write.
 from __future__ import annotations
 
 from asr.http.errors import FAULTS
+from asr.http.reference.events import events
 from asr.http.reference.kinds import (
     Schema,
     integer,
     listing,
     number,
-    one_of,
     record,
     ref,
     seconds,
     string,
+    times,
 )
-
-EVENTS = ("transcript.text.delta", "transcript.text.segment", "transcript.text.done", "error")
 
 
 def schemas() -> dict[str, Schema]:
     """All of them."""
-    return _asr() | _openai_parts() | _openai() | _models() | _events() | _errors() | _state()
+    return _asr() | _openai_parts() | _openai() | _models() | events() | _errors() | _state()
 
 
 def _measures() -> dict[str, Schema]:
@@ -35,10 +34,6 @@ def _measures() -> dict[str, Schema]:
         "compression_ratio": number("High where text repeats itself", minimum=0),
         "no_speech_prob": number("How probable it is that nobody speaks", minimum=0, maximum=1),
     }
-
-
-def _times() -> dict[str, Schema]:
-    return {"start": seconds("Where it begins"), "end": seconds("Where it ends")}
 
 
 def _asr() -> dict[str, Schema]:
@@ -61,7 +56,7 @@ def _asr() -> dict[str, Schema]:
             "A word. One that could not be placed has no times and no score.",
             ["start", "end", "score", "probability", "speaker"],
             word=string("With its leading space"),
-            **_times(),
+            **times(),
             score=score,
             probability=score,
             speaker=string(examples=["SPEAKER_00"]),
@@ -70,7 +65,7 @@ def _asr() -> dict[str, Schema]:
             "A line of the transcript; `words` if they were asked for, `speaker` if it is known.",
             ["words", "speaker"],
             id=integer(),
-            **_times(),
+            **times(),
             text=string("With its leading space"),
             speaker=string(examples=["SPEAKER_00"]),
             words=listing(ref("AsrWord")),
@@ -121,7 +116,7 @@ def _openai_parts() -> dict[str, Schema]:
             "A word and when it was said; by whom, if `diarize` asks for it and it is known.",
             ["speaker"],
             word=string(),
-            **_times(),
+            **times(),
             speaker=string(examples=["SPEAKER_00"]),
         ),
         "VerboseSegment": record(
@@ -129,7 +124,7 @@ def _openai_parts() -> dict[str, Schema]:
             ["speaker"],
             id=integer(),
             seek=integer("Where its window begins, in hundredths of a second"),
-            **_times(),
+            **times(),
             text=string("With its leading space"),
             speaker=string("In events A, B and so on", examples=["SPEAKER_00"]),
             **_measures(),
@@ -184,47 +179,6 @@ def _models() -> dict[str, Schema]:
         ),
         "Models": record(
             "All that may be asked for.", object={"const": "list"}, data=listing(ref("Model"))
-        ),
-    }
-
-
-def _events() -> dict[str, Schema]:
-    """The data of the events, by OpenAI's names of their types."""
-    logprobs = listing(ref("Logprob"), "If `include` asks for them")
-    data = one_of("TranscriptTextDelta", "TranscriptTextSegment", "TranscriptTextDone")
-    data["anyOf"].append(ref("OpenAIError"))
-    return {
-        "Event": one_of("NamedEvent", "LastEvent"),
-        "NamedEvent": record(
-            "One event of a stream.",
-            event=string(enum=list(EVENTS)),
-            data=string(contentMediaType="application/json", contentSchema=data),
-        ),
-        "LastEvent": record("The end of a whole answer.", data={"const": "[DONE]"}),
-        "TranscriptTextDelta": record(
-            "More of the text; all deltas joined are the text.",
-            ["logprobs"],
-            type={"const": "transcript.text.delta"},
-            delta=string(),
-            logprobs=logprobs,
-        ),
-        "TranscriptTextSegment": record(
-            "Who said what: in diarized_json, and at the end of a stream if that is asked for.",
-            type={"const": "transcript.text.segment"},
-            id=string(examples=["seg_001"]),
-            **_times(),
-            text=string(),
-            speaker=string("A, B and so on, or the name of a known speaker"),
-        ),
-        "TranscriptTextDone": record(
-            "All of it.",
-            ["logprobs", "warnings"],
-            type={"const": "transcript.text.done"},
-            text=string(),
-            usage=ref("Usage"),
-            segments=listing(ref("VerboseSegment")),
-            warnings=ref("Warnings"),
-            logprobs=logprobs,
         ),
     }
 

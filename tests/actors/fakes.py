@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.audio import SAMPLE_RATE, Audio, Wanted
+from asr.pipeline.audio import SAMPLE_BYTES, SAMPLE_RATE, Audio, Wanted
 from asr.pipeline.engine import ModelFolder, Row, SoFar
 from asr.pipeline.types import Decoding, Found, Hypothesis, Piece, Span, Window
 from tests.fakes import FakeThread, Gate
@@ -105,9 +105,10 @@ class FakeDecoder(Gate):
         check()
         if source.name in self.faults:
             raise self.faults[source.name]
-        target.touch()  # noqa: ASYNC240 - no threads beside the mock clock
-        seconds = self.seconds.get(source.name, 60.0)
-        return Audio(target, round(seconds * SAMPLE_RATE))
+        audio = Audio(target, round(self.seconds.get(source.name, 60.0) * SAMPLE_RATE))
+        with target.open("wb") as file:
+            file.truncate(audio.samples * SAMPLE_BYTES)  # silence, which takes no disk
+        return audio
 
 
 @dataclass

@@ -57,7 +57,7 @@ def test_a_piece_is_told_once_the_next_is_closed() -> None:
     listener.hear(said(FIRST, " a", " b", " c", " d"))
     listener.ear.end()
     assert listener.news == [" a", " b", " c d", ""]
-    assert listener.progress == [0, 0, 30, 60]
+    assert listener.progress == [2, 4, 30, 60]
 
 
 def test_what_was_told_early_is_in_the_transcript_as_it_is_measured_at_the_end() -> None:

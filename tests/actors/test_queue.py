@@ -1,10 +1,11 @@
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.queue import Queue, QueueStats, run_queue
+from asr.actors.queue import Place, Queue, QueueStats, run_queue
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from tests.fakes import pass_time
@@ -37,9 +38,12 @@ class Visits:
 
     async def _visit(self, name: str, priority: Priority) -> None:
         with trio.CancelScope() as self._scopes[name]:
-            async with self._queue.place(client=name.rstrip("123456789"), priority=priority):
+            async with self._enter(name, priority):
                 self.record.append(name)
                 await trio.sleep_forever()
+
+    def _enter(self, name: str, priority: Priority) -> AbstractAsyncContextManager[Place]:
+        return self._queue.place(client=name.rstrip("123456789"), priority=priority)
 
 
 @pytest.fixture
@@ -194,6 +198,80 @@ async def test_a_refusal_says_when_to_come_back(
     with pytest.raises(Busy) as refusal:
         queue.refuse_if_full()
     assert refusal.value.retry_after_s == 24  # 8 s each for the two who wait and for this one
+
+
+class Watched(Visits):
+    """Callers who note each place in line that they hear of, and when they may be done."""
+
+    def __init__(self, queue: Queue, nursery: trio.Nursery) -> None:
+        super().__init__(queue, nursery)
+        self.lefts_s: list[float | None] = []
+
+    def _enter(self, name: str, priority: Priority) -> AbstractAsyncContextManager[Place]:
+        def watch(place: int, left_s: float | None) -> None:
+            self.record.append(f"{name} is {place}")
+            self.lefts_s.append(left_s)
+
+        client = name.rstrip("123456789")
+        return self._queue.place(client=client, priority=priority, watch=watch)
+
+
+async def test_who_watches_hears_its_place_at_once_and_whenever_it_changes(
+    nursery: trio.Nursery,
+) -> None:
+    queue: Queue = await nursery.start(partial(run_queue, running_max=1, waiting_max=9))
+    visits, watched = Visits(queue, nursery), Watched(queue, nursery)
+    await visits.come("a1")
+    await visits.come("a2")
+    await watched.come("b1", Priority.BATCH)
+    assert watched.record == ["b1 is 2"]
+    await visits.come("a3")  # goes ahead
+    await watched.come("a4")
+    assert watched.record[:2] == ["b1 is 2", "b1 is 3"]
+    assert sorted(watched.record[2:]) == ["a4 is 3", "b1 is 4"]
+    watched.record.clear()
+    await visits.leave("a2")
+    assert sorted(watched.record) == ["a4 is 2", "b1 is 3"]
+    await visits.leave("a1")  # a3 is let in
+    assert sorted(watched.record[2:]) == ["a4 is 1", "b1 is 2"]
+    await visits.leave("a3")
+    await watched.leave("a4")
+    assert watched.record[-1] == "b1"
+    assert sorted(watched.record[4:]) == ["a4", "b1", "b1 is 1"]
+
+
+async def test_who_is_let_in_at_once_hears_of_no_place(queue: Queue, nursery: trio.Nursery) -> None:
+    watched = Watched(queue, nursery)
+    await watched.come("a1")
+    assert watched.record == ["a1"]
+
+
+async def test_when_it_will_be_done_is_told_once_somebody_was(
+    queue: Queue, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    watched = Watched(queue, nursery)
+    for name in ("a1", "a2"):
+        await watched.come(name)
+    assert watched.lefts_s == [None]
+    await pass_time(20)
+    await watched.leave("a1")
+    for name in ("a3", "a4"):
+        await watched.come(name)
+    assert watched.lefts_s == [None, 40, 60]  # 20 s each, for those ahead and for itself
+
+
+async def test_places_in_line_are_told_to_who_leaves_in_that_moment_without_harm(
+    queue: Queue, nursery: trio.Nursery
+) -> None:
+    for _ in range(20):
+        async with trio.open_nursery() as storm:
+            watched = Watched(queue, storm)
+            for name in ("a1", "b1", "c1"):
+                storm.start_soon(watched._visit, name, Priority.INTERACTIVE)
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
+            storm.cancel_scope.cancel()
+    assert queue.stats() == QueueStats(waiting=0, running=0, running_max=1, waiting_max=2)
 
 
 async def _hold(queue: Queue) -> None:

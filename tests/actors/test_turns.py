@@ -118,6 +118,26 @@ def test_everybody_who_stays_is_let_in_and_each_clients_own_order_is_kept(
             assert own == sorted(own)
 
 
+@given(st.lists(st.builds(Ticket, clients, priorities), max_size=30), st.integers(1, 3))
+def test_the_line_is_the_order_in_which_those_who_wait_are_let_in(
+    tickets: list[Ticket], running_max: int
+) -> None:
+    turns: Turns[Ticket] = Turns(running_max)
+    for ticket in tickets:
+        turns.add(ticket)
+    running = turns.admit()
+    told = turns.line()
+    assert set(told) == set(turns.waiting()) == set(tickets) - set(running)
+    order: list[Ticket] = []
+    while running:
+        running.pop(0).gone = True
+        assert turns.line() == told[len(order) :]
+        admitted = turns.admit()
+        order += admitted
+        running += admitted
+    assert order == told
+
+
 @given(st.integers(1, 5), st.integers(1, 8), priorities, st.lists(priorities, min_size=1))
 def test_nobody_starves_among_strangers_who_never_stop_coming(
     own: int, crowd: int, priority: Priority, strangers: list[Priority]

@@ -17,6 +17,7 @@ from asr.actors.receiver import Limits, run_receiver
 from asr.actors.supervisor import Startable, supervise
 from asr.actors.tools import Employer
 from asr.actors.transcriber import Stations, transcribe
+from asr.actors.watch import Watcher
 from asr.pipeline.audio import Wanted
 from asr.pipeline.speakers import SpeakerSettings
 from asr.pipeline.types import Detected, Options, Progress, Transcript
@@ -98,7 +99,9 @@ class Walk:
             aligner=await employ("aligner", Aligner, lambda: self.aligner, self.aligner_thread),
         )
 
-    async def transcribe(self, options: Options = ENGLISH, *, raw: bool = False) -> Transcript:
+    async def transcribe(
+        self, options: Options = ENGLISH, *, raw: bool = False, watcher: Watcher | None = None
+    ) -> Transcript:
         self._source.write_bytes(bytes(250_000))
         stations = replace(self._stations, speakers=self.speakers)
         return await transcribe(
@@ -107,7 +110,8 @@ class Walk:
             model="base",
             raw=raw,
             stations=stations if self.aligns else replace(stations, aligner=None),
-            notify=self.progress.append,
+            notify=watcher.hear if watcher else self.progress.append,
+            watcher=watcher,
         )
 
     async def detect(self) -> Detected:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from asr.actors.ear import Notify
     from asr.actors.house import House
+    from asr.actors.watch import News, Watch
 
 
 def segment(start_s: float, end_s: float, text: str) -> Segment:
@@ -141,12 +142,13 @@ class Asked:
 class FakeHouse(Gate):
     """Answers ``answer``, or raises it; ``hold()`` keeps every request busy until ``release()``.
 
-    ``news`` are told before that.
+    ``news`` are told before that, and ``standings`` to who watches.
     """
 
     receiver: FakeReceiver
     answer: Transcript | Exception = HELLO
     news: tuple[Progress, ...] = ()
+    standings: tuple[News, ...] = ()
     detected: Detected = Detected("de", 0.98765)  # noqa: RUF009 - frozen
     refusal: Exception | None = None
     why_broken: str | None = None
@@ -186,10 +188,14 @@ class FakeHouse(Gate):
         notify: Notify = unheard,
         live: bool = False,
         once_read: Callable[[], Awaitable[None]],
+        watch: Watch | None = None,
     ) -> Transcript:
         audio = source.read_bytes()  # noqa: ASYNC240 - no threads beside the mock clock
         self.asked.append(Asked(audio, options, raw))
         await once_read()
+        if watch:
+            for standing in self.standings:
+                watch(standing)
         for progress in self.news if live else ():
             notify(progress)
         await self._work()

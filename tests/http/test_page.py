@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # What browsers send for a page.
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-PAGE = (FOLDER / FRONT).read_bytes()
 NAMES = sorted({file.name for file in FOLDER.iterdir()} & set(read_page()) - {FRONT})
 
 
@@ -26,7 +25,7 @@ async def test_browsers_get_the_page_where_programs_get_an_object(
 ) -> None:
     answer = await client.get("/", headers=BROWSER)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert await answer.get_data() == PAGE
+    assert await answer.get_data() == read_page()[FRONT].body
     assert set(answer.headers["Vary"].split(", ")) == {"Accept", "Accept-Encoding"}
     assert (await client.get("/")).mimetype == "application/json"
 
@@ -52,7 +51,7 @@ async def test_a_file_is_kept_until_it_changes_and_packed_for_who_can_unpack(
 @pytest.mark.parametrize("refused", ["identity", "gzip;q=0", "br"])
 async def test_who_takes_no_gzip_gets_none(client: TestClientProtocol, refused: str) -> None:
     answer = await client.get("/", headers={**BROWSER, "Accept-Encoding": refused})
-    assert await answer.get_data() == PAGE
+    assert await answer.get_data() == read_page()[FRONT].body
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/page/{name}" for name in NAMES)])
@@ -69,7 +68,7 @@ async def test_it_may_use_this_server_the_microphone_and_nothing_else(
 async def test_what_the_page_asks_for_is_there_behind_any_prefix(
     client: TestClientProtocol,
 ) -> None:
-    for address in re.findall(r'(?:src|href)="([^"#]+)"', PAGE.decode()):
+    for address in re.findall(r'(?:src|href)="([^"#]+)"', read_page()[FRONT].body.decode()):
         assert not address.startswith(("/", "http"))
         assert (await client.get(f"/{address}")).status_code in {200, 302}, address
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from openapi_spec_validator import validate
-from pydantic import SecretStr
 from werkzeug.exceptions import RequestTimeout
 
 from asr.http.app import create_app
 from asr.http.errors import FAULTS
 from asr.http.fields import Fields
 from asr.http.reference.document import openapi
-from asr.http.reference.examples import errors, transcript
+from asr.http.reference.examples import NEWS, errors, transcript
 from asr.pipeline.formats import asr_json, diarized_json, openai_json, verbose_json
 from asr.pipeline.types import Progress, Token, Transcript, Word
 from tests.http.fakes import as_house, segment
@@ -43,7 +41,6 @@ FILES = {
     "/openai/deployments/{name}/audio/translations": "file",
 }
 V1 = "/v1/audio/transcriptions"
-TOLD = ["/", "/health", "/queue-metrics", "/metrics", "/v1/models", "/v1/models/org/name"]
 
 EMPTY = Transcript("en", "transcribe", 0.0, ())
 RICH = replace(
@@ -221,12 +218,20 @@ async def test_answers_in_every_format_are_as_described(
 
 @pytest.mark.parametrize("format", ["json", "diarized_json"])
 @pytest.mark.parametrize("include", ["", "logprobs"])
+@pytest.mark.parametrize("watched", ["true", ""])
 async def test_a_streams_events_are_as_described(
-    client: TestClientProtocol, house: FakeHouse, promises: Promises, format: str, include: str
+    client: TestClientProtocol,
+    house: FakeHouse,
+    promises: Promises,
+    format: str,
+    include: str,
+    watched: str,
 ) -> None:
     house.answer = RICH
     house.news = (Progress(3, 3, RICH.segments),)
-    wish = {"stream": "true", "response_format": format, "include[]": include}
+    house.standings = NEWS[2:]  # the client in memory has room for ten events
+    asked = {"progress": watched, "timestamp_granularities[]": "word" if watched else ""}
+    wish = {"stream": "true", "response_format": format, "include[]": include, **asked}
     answer = await post_to(client, V1, **wish)
     await promises.check_answer("POST", V1, answer)
     *told, last = events(await answer.get_data(as_text=True))
@@ -234,9 +239,10 @@ async def test_a_streams_events_are_as_described(
     for event in told:
         name = "".join(word.title() for word in event["event"].split("."))
         promises.check_named(name, json.loads(event["data"]))
-    segments = {"transcript.text.segment"} if format == "diarized_json" else set()
-    names = {event["event"] for event in told}
-    assert names == {"transcript.text.delta", "transcript.text.done"} | segments
+    more = {"transcript.text.segment"} if format == "diarized_json" else set()
+    more |= {"transcript.progress", "transcript.waveform"} if watched else set()
+    told_of = {event["event"] for event in told}
+    assert told_of == {"transcript.text.delta", "transcript.text.done"} | more
 
 
 def test_each_row_of_the_table_of_faults_has_an_example() -> None:
@@ -258,36 +264,3 @@ async def test_every_error_is_described_on_every_path(
     answer = await post_to(client, path)
     assert answer.status_code >= 400
     await promises.check_answer("POST", path.format(name="base"), answer)
-
-
-async def test_who_shows_no_key_is_answered_as_described(
-    house: FakeHouse, settings: HttpSettings
-) -> None:
-    locked = replace(settings, api_keys=SecretStr("secret"))
-    client = create_app(as_house(house), locked).test_client()
-    promises = Promises(openapi("1", keyed=True))
-    for path, method, operation in promises.operations():
-        address = path.format(name="base", id="base")
-        answer = await partial(getattr(client, method), address)()
-        is_open = operation.get("security") == []
-        assert (answer.status_code == 401) != is_open, path
-        await promises.check_answer(method, address, answer)
-
-
-@pytest.mark.parametrize("path", TOLD)
-async def test_what_only_tells_something_answers_as_described(
-    client: TestClientProtocol, house: FakeHouse, promises: Promises, path: str
-) -> None:
-    for why in (None, "it burns"):
-        house.why_broken = why
-        answer = await client.get(path)
-        assert answer.status_code == (503 if why and path == "/health" else 200)
-        await promises.check_answer("GET", path, answer)
-
-
-async def test_a_model_that_is_not_there_is_answered_as_described(
-    client: TestClientProtocol, promises: Promises
-) -> None:
-    answer = await client.get("/v1/models/none")
-    assert answer.status_code == 404
-    await promises.check_answer("GET", "/v1/models/none", answer)

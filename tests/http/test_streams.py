@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -12,8 +11,9 @@ import trio
 from asr.http.streams import Deltas
 from asr.pipeline.errors import Busy, EngineRestarted, UnreadableAudio
 from asr.pipeline.types import Progress, Token, Transcript
+from tests.http.events import HEADERS, PATH, events, named, stream
 from tests.http.fakes import HELLO, segment
-from tests.http.wire import FORM_TYPE, form, post, until
+from tests.http.wire import form, post, until
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
@@ -21,34 +21,9 @@ if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
 
-HEADERS = {"Content-Type": FORM_TYPE}
-PATH = "/v1/audio/transcriptions"
-
 BEGUN = Progress(0.0, 3.5)
 FIRST = Progress(1.5, 3.5, HELLO.segments[:1])
 SECOND = Progress(3.5, 3.5, HELLO.segments[1:])
-
-
-def events(body: str) -> list[tuple[str, dict[str, Any]]]:
-    """The events of a stream by name; comments are passed over, its end is checked."""
-    *blocks, end, rest = body.split("\n\n")
-    assert (end, rest) == ("data: [DONE]", "")
-    return [named(block) for block in blocks if not block.startswith(":")]
-
-
-def named(block: str) -> tuple[str, dict[str, Any]]:
-    name, data = block.split("\n")
-    assert (name[:7], data[:6]) == ("event: ", "data: ")
-    return name[7:], json.loads(data[6:])
-
-
-async def stream(client: TestClientProtocol, **fields: str) -> str:
-    body = form({"stream": "true", **fields})
-    answer = await client.post(PATH, data=body, headers=HEADERS)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert answer.headers["X-Accel-Buffering"] == "no"
-    return str(await answer.get_data(as_text=True))
 
 
 @pytest.mark.parametrize("format", ["json", "text", "srt", "vtt", "verbose_json"])
