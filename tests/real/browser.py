@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -21,6 +22,11 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 CHUNK = 65_536
+LOOK_EVERY_MS = 20
+
+# What DevTools wants to know of a key beside its name, where the name is no letter.
+CODES = {"Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Tab": 9}
+WRITES = {"Enter": "\r", " ": " "}
 
 
 class Tab:
@@ -52,13 +58,35 @@ class Tab:
         result: dict[str, Any] = message["result"]
         return result
 
+    async def go(self, url: str) -> None:
+        """Open an address, or the same one again, until all of it is loaded."""
+        loads = len(self.told("Page.loadEventFired"))
+        await self.ask("Page.navigate", url=url)
+        while len(self.told("Page.loadEventFired")) == loads:
+            self.events.append(await self._next())
+
     async def run(self, script: str) -> Any:
         """What a script comes to, or what its promise does."""
         reply = await self.ask(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+            "Runtime.evaluate",
+            expression=script,
+            awaitPromise=True,
+            returnByValue=True,
+            userGesture=True,
         )
         assert "exceptionDetails" not in reply, reply
         return reply["result"].get("value")
+
+    async def until(self, script: str) -> Any:
+        """What a script comes to, as soon as that is something."""
+        return await self.run(f"""new Promise((resolve, reject) => {{
+            const look = () => {{
+                const seen = (() => ({script}))();
+                if (seen) resolve(seen);
+                else setTimeout(look, {LOOK_EVERY_MS});
+            }};
+            look();
+        }})""")
 
     async def seen(self, selector: str) -> str:
         """The text of the first element that fits, as soon as there is one."""
@@ -75,13 +103,40 @@ class Tab:
         await self.seen(selector)
         await self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
-    async def attach(self, selector: str, file: Path) -> None:
-        """Choose a file, as soon as there is where to."""
+    async def press(self, key: str) -> None:
+        """Press a key and let it go; a letter is written."""
+        named: dict[str, Any] = {"key": key}
+        if key in CODES:
+            named |= {"code": "Space" if key == " " else key, "windowsVirtualKeyCode": CODES[key]}
+        text = {"text": WRITES.get(key, key)} if key in WRITES or len(key) == 1 else {}
+        await self.ask("Input.dispatchKeyEvent", type="keyDown", **named, **text)
+        await self.ask("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    async def write(self, text: str) -> None:
+        """Write where the focus is, in place of what is selected there."""
+        await self.ask("Input.insertText", text=text)
+
+    async def attach(self, selector: str, *files: Path) -> None:
+        """Choose files, as soon as there is where to."""
         await self.seen(selector)
         document = await self.ask("DOM.getDocument")
         root = document["root"]["nodeId"]
         node = await self.ask("DOM.querySelector", nodeId=root, selector=selector)
-        await self.ask("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(file)])
+        names = [str(file) for file in files]
+        await self.ask("DOM.setFileInputFiles", nodeId=node["nodeId"], files=names)
+
+    async def view(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Have a window of so many pixels, on a system of that theme where nothing moves."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self.ask("Emulation.setDeviceMetricsOverride", **size)
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        await self.ask("Emulation.setEmulatedMedia", features=[theme, still])
+
+    async def picture(self) -> bytes:
+        """What the window shows, as a PNG."""
+        shot = await self.ask("Page.captureScreenshot", format="png")
+        return base64.b64decode(shot["data"])
 
     def told(self, method: str) -> list[dict[str, Any]]:
         """The events of a kind."""
@@ -98,12 +153,16 @@ class Tab:
 
 
 @asynccontextmanager
-async def browsing(profile: Path) -> AsyncIterator[Tab]:
-    """A browser that knows nothing yet, for as long as the context lasts."""
+async def browsing(profile: Path, *options: str) -> AsyncIterator[Tab]:
+    """A browser that knows nothing yet, for as long as the context lasts.
+
+    ``options`` are of its command line.
+    """
     assert CHROMIUM
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    argv = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
+    flags = (f"--user-data-dir={profile}", "--remote-debugging-pipe", *options)
+    argv = [CHROMIUM, *QUIET, *flags]
     # It reads from 3 and writes to 4.
     script = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = await trio.lowlevel.open_process(
