@@ -6,11 +6,13 @@ the answer. Where it is a library, the library itself does it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from tests.clients.recipes import check, recipes
 from tests.real import process, sounds
 from tests.real.conftest import base as base
 from tests.real.conftest import cache as cache
@@ -45,8 +47,13 @@ def guarded(environment: dict[str, str], log: Path) -> Iterator[process.Server]:
 
 
 @pytest.fixture
-async def client(server: process.Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+async def client(
+    server: process.Server, request: pytest.FixtureRequest
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Sends what docs/CLIENTS.md says that the module's program sends, and nothing else."""
+    program = request.path.stem.removeprefix("test_")
+    hooks: dict[str, list[Any]] = {"request": [partial(check, recipes()[program])]}
+    async with httpx.AsyncClient(base_url=server.url, timeout=60, event_hooks=hooks) as client:
         yield client
 
 

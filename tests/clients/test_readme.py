@@ -1,4 +1,4 @@
-"""What the README tells people to type: its curl lines and its Python, as they stand there."""
+"""What README and docs/CLIENTS.md tell people to type: curl lines and Python, as they stand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
-BLOCKS = [match.groupdict() for match in BLOCK.finditer((ROOT / "README.md").read_text())]
+PAGES = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/CLIENTS.md"))
+BLOCKS = [match.groupdict() for match in BLOCK.finditer(PAGES)]
 SHELL = "\n".join(block["code"] for block in BLOCKS if block["language"] == "sh")
 CURLS = [line for line in SHELL.replace("\\\n", " ").splitlines() if "curl " in line]
 PYTHON = [each["code"] for each in BLOCKS if each["language"] == "python"]

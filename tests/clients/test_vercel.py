@@ -7,6 +7,7 @@ the words. A field too few or of another type, and it throws instead of showing 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import trio
+
+from tests.clients.recipes import sections
 
 if TYPE_CHECKING:
     from tests.real.process import Server
@@ -55,6 +58,14 @@ def sdk(
         pytest.skip(f"npm could not install the packages: {done.stderr.strip()[-200:]}")
     shutil.copy(SCRIPT, folder)
     return Sdk(node, folder, server.url)
+
+
+async def test_what_the_page_shows_gives_the_text(sdk: Sdk, recordings: Path) -> None:
+    (shown,) = re.findall(r"^```js\n(.*?)^```$", sections()["vercel's_ai_sdk"], re.M | re.S)
+    (sdk.folder / "shown.mjs").write_text(shown.replace("http://127.0.0.1:9001", sdk.url))
+    shutil.copy(recordings / "jfk.mp3", sdk.folder / "talk.mp3")
+    done = await trio.run_process([sdk.node, "shown.mjs"], cwd=sdk.folder, capture_stdout=True)
+    assert "what your country can do for you" in done.stdout.decode().lower()
 
 
 async def test_segments_pass_its_schema(sdk: Sdk, recordings: Path) -> None:
