@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: Namespace) -> int:
     """The command's exit code, or what went wrong as an exception."""
-    unsettled = {"doctor": doctor}
+    unsettled = {"doctor": doctor, "completion": completion}
     if arguments.command in unsettled:
         return unsettled[arguments.command](arguments)
     commands = {"serve": serve, "transcribe": transcribe, "models": models, "service": service}
@@ -166,6 +166,16 @@ def service(arguments: Namespace, settings: "Settings") -> int:
     wish = Wish(arguments.action, show=arguments.print, env_file=arguments.env_file)
     drain_s = settings.house.drain_s + SHUTDOWN_SLACK_S
     return manage(wish, settings, Where.here(os.environ), drain_s=drain_s)
+
+
+def completion(arguments: Namespace) -> int:
+    """A script for a shell."""
+    from asr.terminal.arguments import make_parser
+    from asr.terminal.completion import script
+    from asr.terminal.exits import DONE
+
+    sys.stdout.write(script(arguments.shell, make_parser()))
+    return DONE
 
 
 def doctor(arguments: Namespace) -> int:

@@ -30,6 +30,7 @@ def commands() -> tuple[Command, ...]:
         Command("models", "list the models: where from, how large, what is loaded"),
         Command("doctor", "look what is right here, what is wrong, and what to do", _fill_doctor),
         Command("service", "have the system keep the server running", _fill_service),
+        Command("completion", "print what a shell needs to complete all this", _fill_completion),
     )
 
 
@@ -136,6 +137,12 @@ def _fill_service(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("install", "uninstall", "status"))
     parser.add_argument(
         "--print", action="store_true", help="show the file that install writes, and do nothing"
+    )
+
+
+def _fill_completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "fish"), help='as in eval "$(asr-service completion bash)"'
     )
 
 
