@@ -80,11 +80,9 @@ class Ear:
 
 
 def _begins_with(segments: tuple[Segment, ...], told: tuple[Segment, ...]) -> bool:
-    """Whether segments begin with those that were told, but for what was measured since."""
+    """Whether segments begin with the text that was told. Times may be measured better since:
+    once a window has its words, its segments begin and end with theirs.
+    """
     if len(segments) < len(told):
         return False
-    return all(map(_is_same, segments, told))
-
-
-def _is_same(one: Segment, other: Segment) -> bool:
-    return (one.start_s, one.end_s, one.text) == (other.start_s, other.end_s, other.text)
+    return all(one.text == other.text for one, other in zip(segments, told, strict=False))
