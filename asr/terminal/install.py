@@ -10,7 +10,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +31,8 @@ from asr.terminal.program import Manager, Program, Refused, Run, Shell, State, r
 from asr.terminal.systemd import Systemd
 
 Action = Literal["install", "uninstall", "status"]
+
+BESIDE = (Path(__file__).parents[1] / "run.py").resolve().with_name(".env")
 
 ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
 LEAVE_S = 5.0  # what the interpreter takes to end when the server has
@@ -97,7 +99,9 @@ def manage(
         if problem := manager.find_problem(shell):
             raise Refused(problem, UNAVAILABLE)
         if wish.action == "install":
-            return _install(manager, program, shell, _left_out(where.environ))
+            _install(manager, program, shell)
+            _tell_of_settings(wish.env_file or BESIDE, where.environ, shell)
+            return DONE
         if wish.action == "uninstall":
             return _uninstall(manager, program, shell)
         return _status(manager, shell, f"{_reachable(settings.http.host)}:{settings.http.port}")
@@ -148,12 +152,7 @@ def _check(program: Program, where: Where) -> None:
         )
 
 
-def _left_out(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Settings of the shell that the service will not have."""
-    return tuple(sorted(names() & environ.keys()))
-
-
-def _install(manager: Manager, program: Program, shell: Shell, left_out: Iterable[str]) -> int:
+def _install(manager: Manager, program: Program, shell: Shell) -> None:
     tried = shell.look(*program.command, "--version")
     if tried.code:
         reason = tried.said.rpartition("\n")[2]
@@ -166,12 +165,15 @@ def _install(manager: Manager, program: Program, shell: Shell, left_out: Iterabl
     shell.say(f"log      {manager.log}")
     if remark := manager.remark:
         shell.say(f"note     {remark}")
-    for name in left_out:
-        shell.say(
-            f"note     {name} is set in this shell alone: the service reads a file of settings"
-        )
+
+
+def _tell_of_settings(file: Path, environ: Mapping[str, str], shell: Shell) -> None:
+    """Which settings the service has, and which of this shell it has not."""
+    absent = "" if file.exists() else ", which is not there: every setting has its default"
+    shell.say(f"settings {file}{absent}")
+    for name in sorted(names() & environ.keys()):
+        shell.say(f"note     {name} is set in this shell alone, and not for the service")
     shell.say("It starts now; the first time it may have to fetch a model. See: service status")
-    return DONE
 
 
 def _uninstall(manager: Manager, program: Program, shell: Shell) -> int:

@@ -83,6 +83,7 @@ def test_settings_that_only_the_shell_has_are_named(tmp_path: Path) -> None:
     person.asks("install")
     told = [line.split()[1] for line in person.told if "in this shell alone" in line]
     assert told == ["API_KEYS", "PORT"]
+    assert f"settings {ROOT / '.env'}" in "\n".join(person.told)
 
 
 def test_showing_the_file_does_nothing_else(tmp_path: Path) -> None:
