@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, assert_never
 import trio
 
 from asr.actors.engine_turn import Turn, detect, take_turn
-from asr.actors.messages import Decode, Detect, DropIdle, GpuMessage, Load, Reply
+from asr.actors.messages import Decode, Detect, DropIdle, GpuMessage, Load, Reply, Unload, Unloaded
 from asr.actors.meter import Meter
 from asr.actors.request import Detection, Request
 from asr.actors.supervisor import Explained
@@ -93,9 +93,11 @@ class Desk:
             case Load():
                 self._use(message.model)
                 await self._answer(message.reply, partial(self.engine.load, message.model))
+            case Unload():
+                await self._answer(message.reply, partial(self._unload, message.name))
             case DropIdle():
                 idle = self._idle(message.older_than_s)
-                await self._answer(message.reply, partial(_unload, self.engine, idle))
+                await self._answer(message.reply, partial(_free, self.engine, idle))
             case _:
                 assert_never(message)
 
@@ -183,6 +185,15 @@ class Desk:
         self.board.loaded, self.board.memory = done.loaded, done.memory
         return done.answer
 
+    def _unload(self, name: str) -> Unloaded:
+        """Free a model, in the thread; whoever waits for it would only have it loaded again."""
+        if name not in {model.name for model in self.engine.loaded()}:
+            return Unloaded.ABSENT
+        if self.waiting.wants(name):
+            return Unloaded.IN_USE
+        self.engine.unload(name)
+        return Unloaded.FREED
+
     def _idle(self, older_than_s: float) -> tuple[str, ...]:
         """The models last used so long ago; none while there is work."""
         if self.waiting:
@@ -228,6 +239,6 @@ def _make_afresh(make: Callable[[], Engine]) -> Engine:
     return make()
 
 
-def _unload(engine: Engine, names: tuple[str, ...]) -> None:
+def _free(engine: Engine, names: tuple[str, ...]) -> None:
     for name in names:
         engine.unload(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from asr.actors.keeper import refuse_mail
-from asr.actors.messages import Decode, Detect, DropIdle, GpuMessage, Load, Reply
+from asr.actors.messages import Decode, Detect, DropIdle, GpuMessage, Load, Reply, Unload, Unloaded
 from asr.actors.request import Heard
 from asr.actors.turns import Priority
 from asr.actors.waiting import Waiting
@@ -114,6 +114,11 @@ class Gpu:
         """Have a model in memory once this returns."""
         reply = Reply[None](1)
         await self._ask(Load(model, reply), reply)
+
+    async def unload(self, name: str) -> Unloaded:
+        """Free a model that nobody is using; raises Busy or EngineRestarted."""
+        reply = Reply[Unloaded](1)
+        return await self._ask(Unload(name, reply), reply)
 
     async def drop_idle(self, older_than_s: float, /) -> None:
         """Free the models that nobody has used for so long."""

@@ -20,10 +20,9 @@ from asr.actors.keeper import Health, keep
 from asr.actors.librarian import run_librarian
 from asr.actors.listener import Listener
 from asr.actors.queue import Queue, QueueStats, run_queue
-from asr.actors.receiver import Limits, Receiver, run_receiver
-from asr.actors.settings import MEGABYTE, HouseSettings
+from asr.actors.receiver import Receiver, limits, run_receiver
 from asr.actors.sweeper import run_sweeper
-from asr.actors.thread import LEAVING_S, Hung, InThread, open_thread
+from asr.actors.thread import InThread, left_at_the_end, open_thread
 from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
 from asr.actors.turns import Priority
@@ -39,7 +38,9 @@ if TYPE_CHECKING:
 
     from asr.actors.ear import Notify
     from asr.actors.fetcher import Fetcher
+    from asr.actors.messages import Unloaded
     from asr.actors.metrics import Metrics
+    from asr.actors.settings import HouseSettings
     from asr.actors.watch import Watch
     from asr.pipeline.models import ModelStore
     from asr.pipeline.speakers import SpeakerSettings
@@ -131,9 +132,29 @@ class House:
 
         Raises ModelUnavailable.
         """
+        await self._bring(name)
+        self.nursery.start_soon(self._warm)
+
+    async def load(self, name: str, *, client: str = "") -> bool:
+        """Have a model in memory, in its turn like any request; whether it was not there before.
+
+        Raises every kind of AsrError.
+        """
+        deadline_s = self.settings.request_deadline_s
+        with trio.move_on_after(deadline_s):
+            async with self.queue.place(client=client):
+                there = name in {model.name for model in self.loaded_models()}
+                await self._bring(name)
+                return not there
+        raise DeadlineExceeded(deadline_s)
+
+    async def unload(self, name: str) -> Unloaded:
+        """Free a model, unless it is in use. Raises Busy or EngineRestarted."""
+        return await self.stations.gpu.unload(name)
+
+    async def _bring(self, name: str) -> None:
         folder = await self.stations.librarian.fetch(name)
         await self.stations.gpu.load(ModelFolder(name, folder))
-        self.nursery.start_soon(self._warm)
 
     async def _warm(self) -> None:
         listener, diarizer = self.stations.listener, self.stations.diarizer
@@ -231,7 +252,7 @@ async def open_house(
     health = Health()
     threads = metered(threads or partial(open_thread, patience_s=settings.hang_s), metrics)
     async with (
-        _left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
+        left_at_the_end(threads("gpu"), leave_thread) as gpu_thread,
         threads("listener") as listening,
         threads("diarizer") as diarizing,
         threads("aligner") as aligning,
@@ -239,7 +260,7 @@ async def open_house(
     ):
         running_max = settings.running_max(machine.device)
         start = partial(keep, nursery=nursery, health=health, metrics=metrics)
-        receiver = await nursery.start(run_receiver, spool, _limits(settings))
+        receiver = await nursery.start(run_receiver, spool, limits(settings))
         line = partial(run_queue, running_max=running_max, waiting_max=settings.max_queue_size)
         queue: Queue = await nursery.start(partial(line, client_max=settings.client_max))
         gpu, intake = open_gpu()
@@ -268,30 +289,8 @@ async def open_house(
         nursery.cancel_scope.cancel()
 
 
-@asynccontextmanager
-async def _left_at_the_end(
-    thread: AbstractAsyncContextManager[InThread], leave: Callable[[], None]
-) -> AsyncIterator[InThread]:
-    """A thread, and the last call that it gets, unless it hangs: a moment is enough for that."""
-    async with thread as in_thread:
-        try:
-            yield in_thread
-        finally:
-            with trio.move_on_after(LEAVING_S, shield=True), suppress(Hung):
-                await in_thread(leave)
-
-
 def _sweeping(
     settings: HouseSettings, return_freed: Callable[[], Awaitable[object]]
 ) -> Callable[..., Awaitable[None]]:
     idle_s, every_s = settings.keep_alive_s, settings.eviction_interval_s
     return partial(run_sweeper, idle_s=idle_s, every_s=every_s, return_freed=return_freed)
-
-
-def _limits(settings: HouseSettings) -> Limits:
-    return Limits(
-        upload_bytes_max=settings.max_file_size_mb * MEGABYTE,
-        all_bytes_max=settings.uploads_max_mb * MEGABYTE,
-        client_max=settings.client_max,
-        free_min_bytes=settings.disk_free_min_mb * MEGABYTE,
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import trio
@@ -86,6 +87,22 @@ class Load:
     reply: Reply[None]
 
 
+class Unloaded(Enum):
+    """What has become of a model that was to be freed."""
+
+    FREED = "freed"
+    ABSENT = "it was not in memory"
+    IN_USE = "somebody is waiting for what it says"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unload:
+    """Free this model, unless it is in use."""
+
+    name: str
+    reply: Reply[Unloaded]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DropIdle:
     """Free the models that nobody has used for so long."""
@@ -94,4 +111,4 @@ class DropIdle:
     reply: Reply[None]
 
 
-GpuMessage: TypeAlias = Decode | Detect | Load | DropIdle
+GpuMessage: TypeAlias = Decode | Detect | Load | Unload | DropIdle

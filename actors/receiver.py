@@ -11,6 +11,7 @@ from typing import TypeAlias
 import trio
 
 from asr.actors.budget import Budget
+from asr.actors.settings import MEGABYTE, HouseSettings
 from asr.actors.spool import Files, own_folder
 from asr.actors.thread import InThread, lent_thread
 
@@ -32,6 +33,16 @@ class Limits:
     uploads_max: int = UPLOADS_MAX
     client_max: int | None = None  # of one client; None: all
     free_min_bytes: int = 500_000_000  # what else lives on the disk can go on
+
+
+def limits(settings: HouseSettings) -> Limits:
+    """What the operator's settings come to."""
+    return Limits(
+        upload_bytes_max=settings.max_file_size_mb * MEGABYTE,
+        all_bytes_max=settings.uploads_max_mb * MEGABYTE,
+        client_max=settings.client_max,
+        free_min_bytes=settings.disk_free_min_mb * MEGABYTE,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from concurrent.futures import Future
+    from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -131,3 +132,16 @@ def lent_thread() -> InThread:
         return await trio.to_thread.run_sync(fn, *args, limiter=limiter)
 
     return in_thread
+
+
+@asynccontextmanager
+async def left_at_the_end(
+    thread: AbstractAsyncContextManager[InThread], leave: Callable[[], None]
+) -> AsyncIterator[InThread]:
+    """A thread, and the last call that it gets, unless it hangs: a moment is enough for that."""
+    async with thread as in_thread:
+        try:
+            yield in_thread
+        finally:
+            with trio.move_on_after(LEAVING_S, shield=True), suppress(Hung):
+                await in_thread(leave)

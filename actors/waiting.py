@@ -59,6 +59,11 @@ class Waiting:
         """The model of the batch; None if it is empty."""
         return next((place.request.model for place in self._running.values()), None)
 
+    def wants(self, model: str) -> bool:
+        """Whether somebody waits for what this model says."""
+        asked: tuple[Request | Detection, ...] = (*self._requests, *self._detections)
+        return any(each.model.name == model for each in asked if not each.reply.abandoned)
+
     def whose(self) -> frozenset[str]:
         """Whom the engine works for, by the ids of their requests."""
         rows = (place.request.whose for place in self._running.values())

@@ -19,9 +19,11 @@ from asr.http.cors import add_cors
 from asr.http.detect import add_detect_routes
 from asr.http.door import Door
 from asr.http.errors import add_error_answers
+from asr.http.formatting import add_format_routes
 from asr.http.health import ALWAYS_OPEN, add_health_routes
 from asr.http.keys import add_keys
-from asr.http.openai import add_model_routes, add_openai_routes
+from asr.http.models import add_model_routes
+from asr.http.openai import add_openai_routes
 from asr.http.page.pages import FRONT, add_page_routes, answer, read_page
 from asr.http.reference.pages import add_reference_routes
 from asr.http.uploads import FRAMING_BYTES_MAX
@@ -91,6 +93,7 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     add_asr_routes(app, house, settings)
     add_detect_routes(app, house, settings)
     add_openai_routes(app, house, settings)
+    add_format_routes(app, settings)
     add_model_routes(app, house)
     page = read_page()
     add_health_routes(app, house, version=release, front=partial(answer, page[FRONT]))

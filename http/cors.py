@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from asr.http.settings import HttpSettings
 
-METHODS = "GET, HEAD, POST, OPTIONS"
+METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 EXPOSED = "Asr-Engine, Asr-Warnings, Content-Disposition, Retry-After, X-Request-Id"
 MAX_AGE_S = 7200  # Chromium remembers no longer
 

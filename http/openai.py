@@ -1,25 +1,21 @@
-"""/v1: OpenAI's transcriptions, translations and models, as its SDKs speak them."""
+"""/v1/audio: OpenAI's transcriptions and translations, as its SDKs speak them."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import trio
-from quart import Response, jsonify, request
+from quart import Response, request
 
 from asr.http import parameters as known
 from asr.http.answers import json_answer, text_answer, warned
-from asr.http.errors import envelope, openai_error
 from asr.http.forms import granularities, layout, openai_options, remarks
 from asr.http.keys import client_of
 from asr.http.streams import Shown, stream
 from asr.http.uploads import receive_upload
-from asr.pipeline.errors import UnknownModel
 from asr.pipeline.formats import OPENAI, diarized_json, openai_json, verbose_json
-from asr.pipeline.names import OPENAI_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from asr.pipeline.types import Options, Task, Transcript
 
     Ask = Callable[..., Awaitable[Transcript]]
-
-WHISPER_RELEASED = 1_663_718_400  # 2022-09-21: clients want a number in ``created``
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +95,6 @@ def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> N
         return await transcribe("translate", name)
 
 
-def add_model_routes(app: QuartTrio, house: House) -> None:
-    """Serve /v1/models; a model's name may hold slashes."""
-
-    @app.get("/v1/models")
-    async def models() -> Response:
-        catalogued = await trio.to_thread.run_sync(house.models.catalogue)  # it looks at the disk
-        names = (*OPENAI_NAMES, *(model.name for model in catalogued))
-        return jsonify({"object": "list", "data": [model_card(name) for name in names]})
-
-    @app.get("/v1/models/<path:name>")
-    async def model(name: str) -> Response:
-        try:
-            house.models.resolve(name)
-        except UnknownModel as error:  # here it is the address that is wrong: not the table's 400
-            return envelope(404, **openai_error(error))
-        return jsonify(model_card(name))
-
-
 def read_wish(
     fields: Fields, task: Task, settings: HttpSettings, *, deployment: str | None
 ) -> Wish:
@@ -177,9 +153,3 @@ async def answer(transcript: Transcript, wish: Wish) -> Response:
         return await json_answer(transcript, diarized_json)
     style = OPENAI[wish.format]
     return await text_answer(transcript, style, speakers=wish.options.diarize, layout=wish.layout)
-
-
-def model_card(name: str) -> dict[str, Any]:
-    """A model as OpenAI lists it."""
-    owner = name.partition("/")[0] if "/" in name else "openai"
-    return {"id": name, "object": "model", "created": WHISPER_RELEASED, "owned_by": owner}

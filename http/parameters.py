@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from asr.http.fields import Parameter, choice, count, flag, number, pick, text
-from asr.pipeline.formats import CLASSIC, OPENAI, Granularity
+from asr.pipeline.formats import CLASSIC, FILES, OPENAI, Granularity
 from asr.pipeline.languages import canonical_language
 
 if TYPE_CHECKING:
@@ -192,6 +192,16 @@ KNOWN_SPEAKER_REFERENCES = text(
     repeats=True,
 )
 
+# For /v1/format.
+
+FORMAT = choice(
+    "format",
+    "The wanted format. json is that of `/asr`, tsv its table.",
+    {name: name for name in (*FILES, "json", "verbose_json")},
+    default="txt",
+)
+SHOW_SPEAKERS = flag("speakers", "Say who speaks, as far as that is known.", default=True)
+
 # For Azure's clients.
 
 API_VERSION = text("api-version", "Azure's clients send it. Changes nothing.", example="2024-06-01")
@@ -232,4 +242,5 @@ TRANSCRIPTIONS: Parameters = (
     *(STREAM, PROGRESS, INCLUDE, CHUNKING_STRATEGY, KNOWN_SPEAKER_NAMES, KNOWN_SPEAKER_REFERENCES),
     *(SAY_SPEAKERS, *COUNTS, AUDIO_TRACK, URL, *LAYOUT),
 )
+FORMATTING: Parameters = (FORMAT, SHOW_SPEAKERS, *LAYOUT)
 AZURE: Parameters = (*TRANSCRIPTIONS, API_VERSION)

@@ -80,6 +80,12 @@ OPENAI: Mapping[str, TextFormat] = MappingProxyType(
 )
 
 
+# /v1/format: as files that people keep.
+FILES: Mapping[str, TextFormat] = MappingProxyType(
+    {name: CLASSIC[name] for name in ("txt", "srt", "tsv")} | {"vtt": OPENAI["vtt"]}
+)
+
+
 def asr_json(transcript: Transcript, *, listed: bool, embeddings: bool = False) -> dict[str, Any]:
     """The object of /asr; ``listed`` makes ``text`` the list of segments, as wrapped clients read.
 

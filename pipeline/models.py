@@ -98,7 +98,7 @@ class ModelStore:
         """All models that have a name here: published ones, then those the operator added."""
         listed = sorted({*self._allowed.folders, *self._allowed.repos})
         names = dict.fromkeys((*PUBLISHED, *(canonical(name, self._allowed) for name in listed)))
-        return tuple(map(self._describe, names))
+        return tuple(map(self.describe, names))
 
     def fetch(
         self, name: str, *, progress: Callable[[int, int | None], None] | None = None
@@ -144,7 +144,8 @@ class ModelStore:
         repo = _repo(name)
         return self._hub.download(repo, progress, revision=self._allowed.revision(repo))
 
-    def _describe(self, name: str) -> ModelInfo:
+    def describe(self, name: str) -> ModelInfo:
+        """A model by its canonical name, as far as the disk knows it."""
         if folder := self._allowed.folders.get(name):
             flawless = find_flaw(folder) is None
             size = folder_bytes(folder) if flawless else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.actors.watch import Standing
 from asr.http.errors import MissingFile
-from asr.http.openai import model_card
+from asr.http.models import model_card
 from asr.http.progress import step
 from asr.http.streams import Deltas, Shown, ending, named
 from asr.pipeline.errors import (
@@ -38,6 +38,7 @@ from asr.pipeline.formats import (
     openai_json,
     verbose_json,
 )
+from asr.pipeline.models import ModelInfo
 from asr.pipeline.speakers import Diarization, Turn
 from asr.pipeline.types import Segment, Transcript, Word
 from asr.pipeline.waveform import Waveform
@@ -142,6 +143,20 @@ def openai_objects() -> Examples:
     return examples | {"spoken": example(spoken, "response_format=verbose_json, diarize=true")}
 
 
+def formatted() -> Examples:
+    """Objects of /v1/format."""
+    whole = verbose_json(transcript(), ["word", "segment"])
+    return {
+        "json": example(asr_json(transcript(), listed=False), "format=json"),
+        "verbose_json": example(whole, "format=verbose_json"),
+    }
+
+
+def to_format() -> dict[str, Any]:
+    """What /v1/format may be asked."""
+    return {"transcript": verbose_json(transcript(), ["word", "segment"]), "format": "srt"}
+
+
 def openai_events() -> Examples:
     """What stream=true brings, from its first byte to its last."""
     return {
@@ -166,9 +181,15 @@ def event_stream(end: Transcript | Exception, shown: Shown) -> str:
     return steps + "".join((*map(deltas.of, segments), *ending(end, "", shown)))
 
 
+def card(name: str) -> dict[str, Any]:
+    """A model of /v1/models."""
+    info = ModelInfo("base", "embedded", "", 145_262_807, on_disk=True)
+    return model_card(name, info, {"base": 145_186_816}, default="base")
+
+
 def model_list() -> dict[str, Any]:
     """What /v1/models may answer."""
-    return {"object": "list", "data": [model_card("whisper-1"), model_card("base")]}
+    return {"object": "list", "data": [card("whisper-1"), card("base")]}
 
 
 def errors() -> Mapping[type[AsrError], AsrError]:

@@ -58,3 +58,9 @@ def times() -> dict[str, Schema]:
 def one_of(*names: str) -> Schema:
     """Any of the schemas below; a client that knows what it asked for knows which."""
     return {"anyOf": [ref(name) for name in names]}
+
+
+def operation(tag: str, name: str, summary: str, about: str = "", **more: Any) -> dict[str, Any]:
+    """An Operation Object."""
+    words = {"description": about} if about else {}
+    return {"tags": [tag], "operationId": name, "summary": summary, **words, **more}

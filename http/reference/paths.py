@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asr.http import parameters as known
-from asr.http.openai import model_card
 from asr.http.reference import examples
 from asr.http.reference.examples import example
+from asr.http.reference.format_paths import formats
 from asr.http.reference.inputs import body, in_query
-from asr.http.reference.kinds import one_of, ref
+from asr.http.reference.kinds import one_of, operation, ref
+from asr.http.reference.model_paths import models
 from asr.http.reference.responses import (
     HTML,
     NO_SUCH_PATH,
     TEXT,
-    UNKNOWN_MODEL,
     answer,
     by_status,
     faults,
@@ -51,7 +51,7 @@ AZURE_NAME = {
 
 def paths() -> dict[str, Any]:
     """All of them."""
-    return asr() | openai() | azure() | models() | state() | numbers()
+    return asr() | openai() | azure() | formats() | models() | state() | numbers()
 
 
 def bodies() -> dict[str, Any]:
@@ -62,12 +62,6 @@ def bodies() -> dict[str, Any]:
         "Transcriptions": body("file", known.TRANSCRIPTIONS, OPENAI_WISH),
         "Azure": body("file", known.AZURE, OPENAI_WISH),
     }
-
-
-def operation(tag: str, name: str, summary: str, about: str = "", **more: Any) -> dict[str, Any]:
-    """An Operation Object."""
-    words = {"description": about} if about else {}
-    return {"tags": [tag], "operationId": name, "summary": summary, **words, **more}
 
 
 def asr() -> dict[str, Any]:
@@ -137,9 +131,9 @@ def azure() -> dict[str, Any]:
     below = "/openai/deployments/{name}/audio"
     transcribe = audio("Azure", "azure_transcriptions", "Transcribe", "Azure")
     translate = audio("Azure", "azure_translations", "Translate into English", "Azure")
-    for operation in (transcribe, translate):
-        operation["parameters"] = [AZURE_NAME]
-        operation["responses"] |= by_status([*NO_SUCH_PATH], "openai")  # for a name of two lines
+    for either in (transcribe, translate):
+        either["parameters"] = [AZURE_NAME]
+        either["responses"] |= by_status([*NO_SUCH_PATH], "openai")  # for a name of two lines
     return {
         f"{below}/transcriptions": {"post": transcribe},
         f"{below}/translations": {"post": translate},
@@ -171,47 +165,6 @@ def audio(tag: str, name: str, summary: str, body: str) -> dict[str, Any]:
             **faults("openai"),
         },
     )
-
-
-def models() -> dict[str, Any]:
-    """The models in OpenAI's words."""
-    name = {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "A model's name. It may hold slashes, written as they are.",
-        "schema": {"type": "string", "minLength": 1, "examples": ["base"]},
-    }
-    card = {"base": example(model_card("base"))}
-    return {
-        "/v1/models": {
-            "get": operation(
-                "OpenAI",
-                "models",
-                "List the models",
-                responses={
-                    "200": answer(
-                        "The models, and the names of OpenAI's that mean the operator's choice.",
-                        objects(ref("Models"), {"models": example(examples.model_list())}),
-                    ),
-                    **small_faults("openai"),
-                },
-            )
-        },
-        "/v1/models/{id}": {
-            "get": operation(
-                "OpenAI",
-                "model",
-                "Show a model",
-                parameters=[name],
-                responses={
-                    "200": answer("The model.", objects(ref("Model"), card)),
-                    **by_status([*UNKNOWN_MODEL], "openai"),
-                    **small_faults("openai"),
-                },
-            )
-        },
-    }
 
 
 def state() -> dict[str, Any]:

@@ -8,8 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from asr.actors.messages import Unloaded
 from asr.http.browsers import OTHER_NAME, OTHER_SITE
 from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error, type_of
+from asr.http.models import STAYS
 from asr.http.reference.examples import errors, example
 from asr.http.reference.kinds import ref
 from asr.pipeline.errors import Busy, ShuttingDown
@@ -184,4 +186,6 @@ BUG = no_row(
     500, "The server made an error; its log knows it as 0f8fad5bd9cb", code="internal_error"
 )
 NO_SUCH_PATH = no_row(404, "Not Found (GET /none)")
+NOT_LOADED = no_row(404, STAYS[Unloaded.ABSENT][1], code="not_loaded")
+IN_USE = no_row(409, STAYS[Unloaded.IN_USE][1])
 UNKNOWN_MODEL = no_row(404, "The model 'none-such' does not exist", code="model_not_found")

@@ -19,11 +19,13 @@ from asr.http.reference.kinds import (
     string,
     times,
 )
+from asr.pipeline.verbose import Said
 
 
 def schemas() -> dict[str, Schema]:
     """All of them."""
-    return _asr() | _openai_parts() | _openai() | _models() | events() | _errors() | _state()
+    ours = _asr() | _said() | _errors() | _state()
+    return ours | _openai_parts() | _openai() | _models() | events()
 
 
 def _measures() -> dict[str, Schema]:
@@ -168,14 +170,29 @@ def _openai() -> dict[str, Schema]:
     }
 
 
+def _said() -> dict[str, Schema]:
+    """What /v1/format reads, as the reader itself has it."""
+    schema = Said.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Said": schema}
+
+
 def _models() -> dict[str, Schema]:
     return {
         "Model": record(
-            "A model as OpenAI lists it.",
+            "A model as OpenAI lists it, and what is known of it here.",
             id=string(),
             object={"const": "model"},
             created=integer("In seconds since 1970"),
             owned_by=string(),
+            source=string("Where it comes from", enum=["embedded", "cache", "hub", "folder"]),
+            size_bytes={"type": ["integer", "null"], "description": "On disk, if it is there"},
+            loaded={"type": "boolean", "description": "Whether it is in memory"},
+            loaded_bytes={"type": ["integer", "null"], "description": "Of its weights, if it is"},
+            default={"type": "boolean", "description": "Whether it is who asks for none gets"},
+        ),
+        "Resident": record("The models in memory.", models=listing(string())),
+        "LoadedOrNot": record(
+            "A model, and whether it is in memory now.", model=string(), loaded={"type": "boolean"}
         ),
         "Models": record(
             "All that may be asked for.", object={"const": "list"}, data=listing(ref("Model"))

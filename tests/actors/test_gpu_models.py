@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from asr.actors.gpu import Board
+from asr.actors.messages import Unloaded
 from asr.pipeline.engine import LoadedModel, Memory
 from asr.pipeline.errors import AsrError
 from tests.actors.fakes import (
@@ -118,3 +119,35 @@ async def test_tokens_and_the_rows_decoded_together_are_counted(room: Room) -> N
     assert room.number("asr_engine_busy_seconds_total") > 0
     assert room.number("asr_batch_rows_count") == 2  # 4 rows, then 1
     assert room.number("asr_batch_rows_sum") == 5
+
+
+async def test_a_model_is_freed_at_once_when_somebody_says_so(room: Room) -> None:
+    await room.gpu.load(BASE)
+    assert await room.gpu.unload("base") is Unloaded.FREED
+    assert await room.gpu.unload("base") is Unloaded.ABSENT
+    assert room.gpu.board == Board()
+    await room.decode("a", 1)  # and is loaded again when needed
+    assert room.script.record[:3] == ["load base", "unload base", "load base"]
+
+
+async def test_a_model_that_somebody_waits_for_is_not_freed(
+    room: Room, nursery: trio.Nursery, thread: FakeThread
+) -> None:
+    room.script.turns = lambda _: 2
+    await room.gpu.load(BASE)
+    await room.gpu.load(TINY)
+    outcomes: list[Unloaded] = []
+
+    async def unload(name: str) -> None:
+        outcomes.append(await room.gpu.unload(name))
+
+    thread.hold()
+    await at_work(nursery, room, ("a", 1))
+    for name in ("base", "tiny"):
+        nursery.start_soon(unload, name)
+    await wait_all_tasks_blocked()
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert sorted(outcome.name for outcome in outcomes) == ["FREED", "IN_USE"]
+    assert [line for line in room.script.record if "unload" in line] == ["unload tiny"]
+    assert room.heard == {"a": "a0"}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
+from asr.actors.messages import Unloaded
 from asr.actors.metrics import Metrics
 from asr.actors.queue import QueueStats
 from asr.pipeline.engine import LoadedModel
 from asr.pipeline.errors import InvalidRequest, TooLarge, UnknownModel
-from asr.pipeline.models import ModelInfo
+from asr.pipeline.models import ModelInfo, Origin
+from asr.pipeline.names import OPENAI_NAMES
 from asr.pipeline.types import Detected, Options, Progress, Segment, Transcript
 from tests.fakes import Gate
 
@@ -97,12 +99,18 @@ class FakeReceiver(Gate):
 @dataclass
 class FakeModels:
     names: tuple[str, ...] = ("base", "org/name")
+    default: str = "base"
 
     def catalogue(self) -> tuple[ModelInfo, ...]:
-        return tuple(ModelInfo(name, "embedded", "", None, on_disk=True) for name in self.names)
+        return tuple(map(self.describe, self.names))
+
+    def describe(self, name: str) -> ModelInfo:
+        here = name == "base"
+        origin: Origin = "embedded" if here else "hub"
+        return ModelInfo(name, origin, "", 147_000_000, on_disk=here)
 
     def resolve(self, name: str | None) -> str:
-        if name is None or name == "whisper-1":
+        if name is None or name in OPENAI_NAMES:
             return self.names[0]
         if name not in self.names:
             raise UnknownModel(name, self.names)
@@ -156,6 +164,8 @@ class FakeHouse(Gate):
     fetcher: FakeFetcher = field(default_factory=FakeFetcher)
     metrics: Metrics = field(default_factory=Metrics)
     asked: list[Asked] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=lambda: ["base"])
+    loads: list[tuple[str, str]] = field(default_factory=list)  # models, and who asked for them
     running: int = 0
     device: str = "cpu"
     compute_type: str = "float32"
@@ -169,7 +179,24 @@ class FakeHouse(Gate):
         return QueueStats(waiting=0, running=self.running, running_max=8, waiting_max=32)
 
     def loaded_models(self) -> tuple[LoadedModel, ...]:
-        return (LoadedModel("base", 145_000_000),)
+        return tuple(LoadedModel(name, 145_000_000) for name in self.loaded)
+
+    async def load(self, name: str, *, client: str) -> bool:
+        self.loads.append((name, client))
+        await self._work()
+        if name in self.loaded:
+            return False
+        self.loaded.append(name)
+        return True
+
+    async def unload(self, name: str) -> Unloaded:
+        await trio.lowlevel.checkpoint()
+        if name not in self.loaded:
+            return Unloaded.ABSENT
+        if self.running:
+            return Unloaded.IN_USE
+        self.loaded.remove(name)
+        return Unloaded.FREED
 
     def broken(self) -> str | None:
         return self.why_broken

@@ -49,7 +49,7 @@ async def test_a_preflight_needs_no_key_on_any_path(server: Server, path: str) -
     async with httpx.AsyncClient(base_url=server.url) as client:
         answer = await client.options(path, headers=ask_first())
     expected = {
-        "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
+        "access-control-allow-methods": "GET, HEAD, POST, DELETE, OPTIONS",
         "access-control-allow-headers": "authorization, x-stainless-lang",
         "access-control-max-age": "7200",
         "access-control-allow-origin": PAGE,

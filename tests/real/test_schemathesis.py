@@ -62,7 +62,7 @@ def test_what_is_described_and_what_is_answered_are_the_same(
     told = attack(f"{server.url}/openapi.json", environment, tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["failures"], report["errors"]) == ([], []), told
-    assert report["operations"]["tested"] == report["operations"]["total"] == 12
+    assert report["operations"]["tested"] == report["operations"]["total"] == 16
     assert report["test_cases"]["generated"] > 300
     metrics = httpx.get(f"{server.url}/metrics", timeout=60).text
     heard = re.findall(r'whisperx_requests_total{endpoint="([^"]+)",status="200"}', metrics)
