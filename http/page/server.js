@@ -29,12 +29,12 @@ export class ServerView {
     speed: new Chart("Throughput", {
       write: (value) => `${value >= 10 ? Math.round(value) : value.toFixed(1)} ×`,
       points: POINTS,
-      quiet: "seconds of audio a second, five minutes",
+      quiet: "seconds of audio a second",
     }),
     memory: new Chart("Memory", {
       write: (value) => size(value),
       points: POINTS,
-      quiet: "arrays of models and batch, five minutes",
+      quiet: "arrays of the models",
     }),
   };
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -258,6 +259,12 @@ async def test_events_are_the_same_in_whatever_pieces_they_come(visitor: Visitor
 def test_the_page_is_light() -> None:
     weight = sum(len(subprocess.check_output(["gzip", "-c", str(f)])) for f in page_files())
     assert weight < 60_000
+
+
+def test_no_script_is_only_asked_for_when_another_one_has_come() -> None:
+    page = (FOLDER / "index.html").read_text(encoding="utf-8")
+    named = set(re.findall(r'(?:src|href)="page/(\w+\.js)"', page))
+    assert named == {file.name for file in page_files() if file.suffix == ".js"}
 
 
 def test_the_page_has_short_files_and_never_reads_text_as_html() -> None:
