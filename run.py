@@ -65,7 +65,13 @@ def run(arguments: Namespace) -> int:
     unsettled = {"doctor": doctor, "completion": completion}
     if arguments.command in unsettled:
         return unsettled[arguments.command](arguments)
-    commands = {"serve": serve, "transcribe": transcribe, "models": models, "service": service}
+    commands = {
+        "serve": serve,
+        "transcribe": transcribe,
+        "models": models,
+        "bench": bench,
+        "service": service,
+    }
     return commands[arguments.command](arguments, begin(arguments))
 
 
@@ -152,6 +158,18 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     return trio.run(partial(interruptible, work))
 
 
+def bench(arguments: Namespace, settings: "Settings") -> int:
+    """The same house again, with a place for every window at once."""
+    import trio
+
+    from asr.terminal.bench import AT_ONCE_MAX, ask, bench
+    from asr.terminal.signals import interruptible
+
+    asked, house = ask(arguments), replace(settings.house, gpu_concurrency=AT_ONCE_MAX)
+    work = partial(bench, open_the_house(replace(settings, house=house)), asked)
+    return trio.run(partial(interruptible, work))
+
+
 def models(_arguments: Namespace, settings: "Settings") -> int:
     """The table of models."""
     from asr.terminal.models import show_models
@@ -170,12 +188,9 @@ def service(arguments: Namespace, settings: "Settings") -> int:
 
 def completion(arguments: Namespace) -> int:
     """A script for a shell."""
-    from asr.terminal.arguments import make_parser
-    from asr.terminal.completion import script
-    from asr.terminal.exits import DONE
+    from asr.terminal.completion import show_script
 
-    sys.stdout.write(script(arguments.shell, make_parser()))
-    return DONE
+    return show_script(arguments.shell)
 
 
 def doctor(arguments: Namespace) -> int:

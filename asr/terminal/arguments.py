@@ -28,6 +28,7 @@ def commands() -> tuple[Command, ...]:
         Command("serve", "serve over HTTP (the default)"),
         Command("transcribe", "write what is said in files and folders", _fill_transcribe),
         Command("models", "list the models: where from, how large, what is loaded"),
+        Command("bench", "measure how fast a recording is transcribed here", _fill_bench),
         Command("doctor", "look what is right here, what is wrong, and what to do", _fill_doctor),
         Command("service", "have the system keep the server running", _fill_service),
         Command("completion", "print what a shell needs to complete all this", _fill_completion),
@@ -106,6 +107,19 @@ def _fill_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--progress", action="store_true", help="with objects in between that say how far it is"
     )
+
+
+def _fill_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="of speech, best 4 minutes or more"
+    )
+    parser.add_argument("--model", help="a name that `models` lists")
+    parser.add_argument("--words", action="store_true", help="with the times of every word")
+    parser.add_argument("--diarize", action="store_true", help="with who speaks")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=60.0, metavar="S", help="about how long: 60"
+    )
+    parser.add_argument("--json", action="store_true", help="the report as an object of JSON")
 
 
 def _fill_doctor(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from asr.pipeline.languages import NAMES
 from asr.pipeline.names import PUBLISHED, SHORT
+from asr.terminal.arguments import make_parser
+from asr.terminal.exits import DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +51,12 @@ class Spoken:
     def argument(self) -> Slot | None:
         """What follows without a name; none of our commands has two kinds of it."""
         return next((slot for slot in self.slots if not slot.names), None)
+
+
+def show_script(shell: str) -> int:
+    """Print the script for all that our command line knows."""
+    sys.stdout.write(script(shell, make_parser()))
+    return DONE
 
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
