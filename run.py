@@ -92,10 +92,11 @@ def serve(_arguments: Namespace, settings: "Settings") -> int:
     import trio
 
     from asr.http.server import serve as front
+    from asr.terminal.descriptors import connections_allowed
     from asr.terminal.serve import serve_house
 
     house = open_the_house(settings)
-    desk = replace(settings.http, connections_max=connections_max(settings))
+    desk = replace(settings.http, connections_max=connections_allowed(need(settings)))
     drain_s = settings.house.drain_s
     with traces(settings) as told:
         work = partial(
@@ -119,13 +120,6 @@ def traces(settings: "Settings") -> "Iterator[Callable[[Trail], None]]":
         except ValueError as error:
             raise SettingsError((str(error),)) from None
         yield told
-
-
-def connections_max(settings: "Settings") -> int:
-    """How many clients may be connected, which descriptors may be too few for."""
-    from asr.terminal.descriptors import connections_allowed
-
-    return connections_allowed(need(settings))
 
 
 def need(settings: "Settings") -> "Need":
@@ -229,11 +223,14 @@ def load_engine(settings: "EngineSettings") -> "Engine":
 
 def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
     """All actors, ready to be opened. To be called before anything looks at MLX's devices."""
+    import trio
+
     from asr.actors.fetcher import Fetcher
     from asr.actors.house import open_house
     from asr.actors.metrics import Metrics
     from asr.blas import preload_blas
     from asr.pipeline.device import leave_thread
+    from asr.pipeline.heap import return_freed
     from asr.settings import SettingsError
     from asr.terminal.cache import find_problem
 
@@ -253,6 +250,7 @@ def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]"
         spool=settings.models.cache_dir / "spool",
         fetcher=Fetcher(settings.urls),
         leave_thread=leave_thread,
+        return_freed=partial(trio.to_thread.run_sync, return_freed),
     )
 
 
