@@ -30,6 +30,12 @@ class Speeds:
         return took_s / heard_s if heard_s else None
 
 
+# What a request's own speed is told by: the less of it is done, the more of that was its beginning,
+# and its windows are decoded side by side.
+SHARE_TOLD = 0.25
+TOLD_S = 120.0
+
+
 class Forecast:
     """When a request that is at work will be done."""
 
@@ -53,15 +59,19 @@ class Forecast:
         rate = self._rate()
         if rate is not None and (left_s := rate * todo_s - (now_s - self._at_s)) > 0:
             return left_s
-        # It takes longer than was thought: by its own speed, if it has shown one.
-        return (now_s - self._began_s) / self._done_s * todo_s if self._done_s else None
+        own = self._own(now_s)  # it takes longer than was thought
+        return None if own is None else own * todo_s
 
     def _rate(self) -> float | None:
         """What a second takes: the more of the audio is done, the more its own speed counts."""
-        if not self._done_s:
-            return self._usual
-        own = (self._at_s - self._began_s) / self._done_s
-        if self._usual is None:
-            return own
-        share = self._done_s / self._audio_s
-        return share * own + (1.0 - share) * self._usual
+        own = self._own(self._at_s)
+        if own is None or self._usual is None:
+            return own or self._usual
+        weight = (self._done_s / self._audio_s) ** 2
+        return weight * own + (1.0 - weight) * self._usual
+
+    def _own(self, now_s: float) -> float | None:
+        """Its own speed, once that says something."""
+        if self._done_s < min(SHARE_TOLD * self._audio_s, TOLD_S):
+            return None
+        return (now_s - self._began_s) / self._done_s

@@ -54,11 +54,20 @@ def test_what_is_usual_is_believed_until_it_has_passed() -> None:
 def test_its_own_speed_counts_for_as_much_as_is_done() -> None:
     forecast = Forecast(100.0, 0.1, now_s=0.0)
     forecast.advance(50.0, now_s=25.0)  # 0.5 s a second
-    assert forecast.left_s(now_s=25.0) == pytest.approx(50 * 0.3)
-    assert forecast.left_s(now_s=35.0) == pytest.approx(50 * 0.3 - 10)
+    assert forecast.left_s(now_s=25.0) == pytest.approx(50 * 0.2)  # a quarter of the way to that
+    assert forecast.left_s(now_s=30.0) == pytest.approx(50 * 0.2 - 5)
     assert forecast.left_s(now_s=50.0) == pytest.approx(50.0)  # 50 s for half of it
     forecast.advance(100.0, now_s=60.0)
     assert forecast.left_s(now_s=61.0) == 0.0
+
+
+@pytest.mark.parametrize(("audio_s", "done_s"), [(60.0, 15.0), (3600.0, 120.0)])
+def test_how_a_request_begins_says_nothing_of_how_it_goes_on(audio_s: float, done_s: float) -> None:
+    forecast = Forecast(audio_s, None, now_s=0.0)
+    forecast.advance(done_s - 1, now_s=10.0)
+    assert forecast.left_s(now_s=10.0) is None
+    forecast.advance(done_s, now_s=12.0)
+    assert forecast.left_s(now_s=12.0) == pytest.approx(12 / done_s * (audio_s - done_s))
 
 
 @given(
