@@ -51,7 +51,8 @@ class Standing:
     heard_s: float = 0.0  # of files that are over
     loading: bool = True  # the model, before any file
     going: list[Going] = field(default_factory=list)
-    tail: tuple[str, ...] = ()  # the newest text, if there is one file only
+    previews: bool = False  # the newest text of the only file, which is nowhere else yet
+    tail: tuple[str, ...] = ()
 
     def begin(self, name: str, now_s: float) -> Going:
         """A file's turn has come."""
@@ -63,7 +64,7 @@ class Standing:
         """There is news of a file."""
         going.done_s, going.total_s = progress.done_s, progress.total_s
         news = tuple(segment.text.strip() for segment in progress.segments)
-        if news and self.files == 1:
+        if news and self.previews:
             self.tail = (*self.tail, *news)[-TAIL_SEGMENTS:]
 
     def end(self, going: Going, *, failed: bool) -> None:

@@ -54,14 +54,15 @@ async def transcribe_files(
         model = opened.models.resolve(job.options.model)
         async with open_display(standing) as display:
             delivery = Delivery(job, display)
+            standing.previews = len(job.sources) == 1 and not delivery.grows
             try:
                 await opened.preload(model)
                 standing.loading = False
                 await _all(opened, delivery, standing, at_once=at_once)
-            except trio.Cancelled:
-                delivery.give_all()
-                _say_rest(delivery)
-                raise
+            finally:
+                if standing.over < standing.files:  # somebody wants no more
+                    delivery.give_all()
+                    _say_rest(delivery)
     return FAILED if delivery.failed else DONE
 
 
