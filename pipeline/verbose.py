@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import Segment, Transcript, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+M = TypeVar("M", bound=BaseModel)
 
 SEGMENTS_MAX = 100_000  # ten hours have a tenth of them
 WORDS_MAX = 1_000_000
@@ -68,14 +70,19 @@ class SegmentSaid(BaseModel):
     no_speech_prob: Annotated[Measure, Field(ge=0, le=1)] = 0.0
 
 
-class Said(BaseModel):
+class About(BaseModel):
+    """What a verbose_json says of the whole."""
+
+    language_code: Annotated[str, Field(pattern="^[a-z]{2,3}$")] = "en"
+    task: Literal["transcribe", "translate"] = "transcribe"
+    duration: Seconds | None = None
+
+
+class Said(About):
     """A verbose_json with its segments; what else stands in it is passed over."""
 
     segments: Annotated[tuple[SegmentSaid, ...], Field(max_length=SEGMENTS_MAX)]
     words: Annotated[tuple[WordSaid, ...], Field(max_length=WORDS_MAX)] = ()
-    language_code: Annotated[str, Field(pattern="^[a-z]{2,3}$")] = "en"
-    task: Literal["transcribe", "translate"] = "transcribe"
-    duration: Seconds | None = None
 
 
 def read_verbose_json(value: object, *, param: str) -> Transcript:
@@ -83,19 +90,35 @@ def read_verbose_json(value: object, *, param: str) -> Transcript:
 
     Raises InvalidRequest, which names the field below ``param`` that is wrong.
     """
+    about = _checked(About, value, param)
+    lists = value if isinstance(value, dict) else {}
+    said = _each(SegmentSaid, lists.get("segments"), SEGMENTS_MAX, f"{param}.segments")
+    heard = _each(WordSaid, lists.get("words") or [], WORDS_MAX, f"{param}.words")
+    words = deque(sorted(heard, key=_middle_s))
+    segments = tuple(
+        _segment(segment, tuple(_up_to(words, segment.end)))
+        for segment in sorted(said, key=lambda segment: segment.start)
+    )
+    ends_s = max((segment.end_s for segment in segments), default=0.0)
+    return Transcript(about.language_code, about.task, about.duration or ends_s, segments)
+
+
+def _each(model: type[M], values: object, most: int, param: str) -> list[M]:
+    """The items of a list, one by one: other threads have to wait for each call."""
+    if not isinstance(values, list):
+        raise InvalidRequest(f"{param}: must be a list", param=param)
+    if len(values) > most:
+        raise InvalidRequest(f"{param}: {most} at most, not {len(values)}", param=param)
+    return [_checked(model, value, f"{param}.{at}") for at, value in enumerate(values)]
+
+
+def _checked(model: type[M], value: object, param: str) -> M:
     try:
-        said = TypeAdapter(Said).validate_python(value)
+        return model.model_validate(value)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, (param, *wrong["loc"])))
         raise InvalidRequest(f"{where}: {wrong['msg']}", param=where) from None
-    words = deque(sorted(said.words, key=_middle_s))
-    segments = tuple(
-        _segment(segment, tuple(_up_to(words, segment.end)))
-        for segment in sorted(said.segments, key=lambda segment: segment.start)
-    )
-    ends_s = max((segment.end_s for segment in segments), default=0.0)
-    return Transcript(said.language_code, said.task, said.duration or ends_s, segments)
 
 
 def _middle_s(word: WordSaid) -> float:
