@@ -14,11 +14,6 @@ export class ApiError extends Error {
     this.status = status;
     this.code = code;
   }
-
-  /** Whether the same request may well succeed later. */
-  get passing() {
-    return this.status === 0 || this.status >= 500;
-  }
 }
 
 export class Api {

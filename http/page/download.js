@@ -32,7 +32,7 @@ export class Download {
   open(recording) {
     const before = recall("download", { format: "srt", speakers: true });
     const speaks = recording.transcript.segments.some(({ speaker }) => speaker !== null);
-    const wrong = el("p", { class: "wrong", role: "alert" });
+    const note = el("p", { class: "wrong", role: "alert" });
     const act = (then) => ({ type: "button", on: { click: () => make(then) } });
     const form = el(
       "form",
@@ -40,11 +40,11 @@ export class Download {
       formats(before.format),
       subtitles(before),
       speaks && check("speakers", "Say who speaks", before.speakers),
-      wrong,
+      note,
       el(
         "div",
         { class: "row end" },
-        el("button", { type: "button", on: { click: () => dialog.close() } }, "Cancel"),
+        el("button", { type: "button", on: { click: () => dialog.close() } }, "Close"),
         el("button", act(copy), "Copy"),
         el("button", { ...act(save), class: "primary" }, "Download"),
       ),
@@ -60,12 +60,14 @@ export class Download {
       const wanted = read(form);
       remember("download", wanted);
       try {
-        const text = await this.#written(recording, wanted, speaks);
+        const { text, warnings } = await this.#written(recording, wanted, speaks);
         await then(text, fileName(recording.name, wanted.format));
-        dialog.close();
-        this.#say(then === copy ? "Copied" : "Downloaded");
+        const done = then === copy ? "Copied" : "Downloaded";
+        this.#say(done);
+        if (warnings.length) note.textContent = `${done}. ${warnings.join(". ")}.`;
+        else dialog.close();
       } catch (error) {
-        wrong.textContent = error.message;
+        note.textContent = error.message;
       }
     };
     const show = () => (form.querySelector(".cues").hidden = !SUBTITLES.has(read(form).format));
@@ -84,7 +86,8 @@ export class Download {
       ...{ transcript, format, speakers: named },
       ...layout,
     });
-    return answer.text();
+    const warnings = JSON.parse(answer.headers.get("Asr-Warnings") ?? "[]");
+    return { text: await answer.text(), warnings };
   }
 }
 

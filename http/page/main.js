@@ -70,6 +70,11 @@ recordings.addEventListener("change", ({ detail: recording }) => {
   } else say(`${name}: ${stateOf(recording)}`);
 });
 
+// Its address is a place in the page for who has no scripts; here addresses are views.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  [...document.querySelectorAll("main")].find((main) => main.checkVisibility())?.focus();
+});
 addEventListener("hashchange", () => {
   route();
   scrollTo(0, 0);

@@ -68,8 +68,8 @@ export function isAlias(card) {
   return /^(whisper-1$|gpt-)/.test(card.id);
 }
 
-function described({ id, size_bytes: bytes, loaded, source }) {
-  const more = [bytes ? size(bytes) : "", loaded ? "loaded" : source === "hub" ? "to fetch" : ""];
+function described({ id, size_bytes: bytes, loaded }) {
+  const more = [bytes ? size(bytes) : "to be fetched", loaded ? "loaded" : ""];
   const said = more.filter(Boolean).join(", ");
   return said ? `${id} (${said})` : id;
 }

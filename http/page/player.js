@@ -56,10 +56,7 @@ export class Player extends EventTarget {
     return this.#audio.currentTime;
   }
 
-  get speed() {
-    return this.#audio.playbackRate;
-  }
-
+  /** How fast it plays, 1 being as it was spoken. */
   set speed(speed) {
     this.#audio.playbackRate = speed;
     this.#audio.defaultPlaybackRate = speed; // for those that are loaded later

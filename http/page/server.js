@@ -13,7 +13,7 @@ const SOURCES = {
   embedded: "from an installed package",
   cache: "in the cache",
   folder: "a folder of the operator's",
-  hub: "on the model hub",
+  hub: "in the model hub's cache",
 };
 const AUDIO_SECONDS = "whisperx_audio_duration_seconds_sum";
 
@@ -143,7 +143,7 @@ export class ServerView {
     const busy = this.#busy.has(id);
     const doing = loaded ? "Unloading" : "Loading";
     const verb = loaded ? "Unload" : "Load";
-    const where = SOURCES[source] ?? "";
+    const where = disk ? (SOURCES[source] ?? "") : "to be fetched from the model hub";
     const about = [disk ? `${size(disk)} on disk` : "", where];
     if (loaded) about.push(memory ? `${size(memory)} in memory` : "in memory");
     const props = { type: "button", disabled: busy, "aria-label": `${verb} ${id}` };

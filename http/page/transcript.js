@@ -109,7 +109,9 @@ export function plainText(transcript) {
 
 /** How many words there are to read. */
 export function wordCount(transcript) {
-  return transcript.segments.reduce((sum, { pieces }) => sum + pieces.length, 0);
+  const words = ({ text, start }) => (start === undefined ? (text.match(/\S+/g) ?? []).length : 1);
+  const pieces = transcript.segments.flatMap((segment) => segment.pieces);
+  return pieces.reduce((sum, piece) => sum + words(piece), 0);
 }
 
 /** The transcript as the server's verbose_json, for it to write in another format. */

@@ -143,6 +143,9 @@ async def test_the_tab_key_comes_to_everything_in_order_and_out_again(visitor: V
     ]
     assert order[6:8] == ["Choose files", "Record"]
     assert order[-1] == "New transcript"
+    await tab.run("document.querySelector('.skip').focus()")
+    await tab.press("Enter")
+    assert await tab.run("document.activeElement.id + location.hash") == "main"
 
 
 async def test_the_theme_that_is_chosen_holds_the_next_time(visitor: Visitor) -> None:
