@@ -6,6 +6,7 @@ Nothing here is done as another user, and nothing but one file is written.
 import http.client
 import json
 import os
+import re
 import sys
 import tempfile
 import urllib.error
@@ -17,15 +18,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from asr.settings import Settings, names
-from asr.terminal.exits import (
-    DONE,
-    FAILED,
-    HUNG,
-    INTERNAL,
-    UNAVAILABLE,
-    USAGE,
-    complain,
-)
+from asr.terminal.exits import DONE, FAILED, HUNG, INTERNAL, UNAVAILABLE, USAGE, complain
 from asr.terminal.launchd import Launchd
 from asr.terminal.program import Manager, Program, Refused, Run, Shell, State, run_command
 from asr.terminal.systemd import Systemd
@@ -33,6 +26,9 @@ from asr.terminal.systemd import Systemd
 Action = Literal["install", "uninstall", "status"]
 
 BESIDE = (Path(__file__).parents[1] / "run.py").resolve().with_name(".env")
+
+# Folders of uv's cache that environments are made in.
+UV_CACHE = r"(archive|builds|environments)-v\d+"
 
 ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
 LEAVE_S = 5.0  # what the interpreter takes to end when the server has
@@ -144,7 +140,7 @@ def _check(program: Program, where: Where) -> None:
             )
     if any(not text.isprintable() for text in (*program.command, *map(str, program.folders))):
         raise Refused("a path with control characters cannot be told to a service manager", USAGE)
-    if any(part.startswith(("archive-v", "environments-v")) for part in where.prefix.parts):
+    if any(re.fullmatch(UV_CACHE, part) for part in where.prefix.parts):
         raise Refused(
             "this runs from uv's cache, which may be emptied: install it first, for instance with"
             " `uv tool install`",

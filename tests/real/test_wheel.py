@@ -113,8 +113,9 @@ def surroundings(installed: Installed, environment: dict[str, str]) -> dict[str,
     told |= {"PRELOAD_MODEL": "tiny.en", "VIRTUAL_ENV": str(installed.environment)}
     if compiled := told.get("PYTHONPYCACHEPREFIX"):
         theirs = Path(compiled, *packages(installed.environment).parts[1:])
-        theirs.parent.mkdir(parents=True, exist_ok=True)
         ours = Path(compiled, *packages(Path(sys.prefix)).parts[1:])
+        for folder in (theirs.parent, ours):
+            folder.mkdir(parents=True, exist_ok=True)
         theirs.symlink_to(ours)
     return told
 
