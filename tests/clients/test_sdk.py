@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,16 +40,18 @@ def names(checks: Sequence[Callable[[Case], None]]) -> list[str]:
 class Python(NamedTuple):
     """A Python with one version of the SDK, away from the settings of our own pyproject.toml."""
 
-    argv: tuple[str, ...]
+    executable: str
+    version: str
     folder: Path
+    env: dict[str, str]
 
     def command(self, url: str, checks: Sequence[str], *, key: str, at_once: int) -> list[str]:
         module = ("-m", "tests.clients.sdk", str(at_once))
-        return [*self.argv, *module, url, key, str(sounds.JFK), *checks]
+        return [self.executable, *module, url, key, str(sounds.JFK), *checks]
 
     @property
     def surroundings(self) -> dict[str, Any]:
-        return {"cwd": self.folder, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+        return {"cwd": self.folder, "env": {**self.env, "PYTHONPATH": str(ROOT)}}
 
     def outcomes(
         self, url: str, checks: Sequence[str], *, key: str, at_once: int
@@ -57,26 +59,38 @@ class Python(NamedTuple):
         """What went wrong with each check."""
         argv = self.command(url, checks, key=key, at_once=at_once)
         done = subprocess.run(argv, **self.surroundings, stdout=subprocess.PIPE, check=True)
-        said: dict[str, str | None] = json.loads(done.stdout)
-        return said
+        return self.read(done.stdout)
+
+    def read(self, said: bytes) -> dict[str, str | None]:
+        """The outcomes in what the checks print, and the version that they ran with."""
+        ran: str
+        outcomes: dict[str, str | None]
+        ran, outcomes = json.loads(said)
+        assert ran.partition(".")[0] == self.version
+        return outcomes
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Python:
+def python(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    environment: dict[str, str],
+) -> Python:
+    folder = tmp_path_factory.mktemp("sdk")
+    if version("openai").partition(".")[0] == request.param:
+        return Python(sys.executable, request.param, folder, environment)
     uv = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".uv" / "bin"))
     if uv is None:
         pytest.skip("there is no uv to make environments with")
-    options = ("--no-project", "--isolated", "--python", sys.executable)
-    argv = (uv, "run", *options, "--with", VERSIONS[request.param], "python")
-    folder = tmp_path_factory.mktemp("sdk")
-    version = "from importlib.metadata import version; print(version('openai'))"
-    done = subprocess.run(
-        [*argv, "-c", version], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"uv could not make the environment: {done.stderr.strip()[-200:]}")
-    assert done.stdout.partition(".")[0] == request.param
-    return Python(argv, folder)
+    executable = str(folder / "env" / "bin" / "python")
+    for argv in (
+        (uv, "venv", "--quiet", "--no-project", "--python", sys.executable, "env"),
+        (uv, "pip", "install", "--quiet", "--python", executable, VERSIONS[request.param]),
+    ):
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"uv could not make the environment: {done.stderr.strip()[-200:]}")
+    return Python(executable, request.param, folder, environment)
 
 
 @pytest.fixture(scope="module")
@@ -104,24 +118,27 @@ async def test_the_sdk_that_is_sent_away_comes_again_when_it_was_told_to(
 ) -> None:
     name = who_is_sent_away_comes_again.__name__
     film = (recordings / "jfk.pcm").read_bytes() * 120
-    outcomes: dict[str, str | None] = {}
-
-    async def come() -> None:
-        argv = python.command(guarded.url, [name], key=KEYS[0], at_once=1)
-        done = await trio.run_process(argv, **python.surroundings, capture_stdout=True)
-        outcomes.update(json.loads(done.stdout))
-
-    async with httpx.AsyncClient(base_url=guarded.url, timeout=60, headers=BEARER) as client:
+    argv = python.command(guarded.url, [name], key=KEYS[0], at_once=1)
+    async with (
+        httpx.AsyncClient(base_url=guarded.url, timeout=60, headers=BEARER) as client,
+        trio.open_nursery() as nursery,
+    ):
         before = await refusals(client)
 
         async def sent_away() -> bool:
             return await refusals(client) > before
 
-        async with trio.open_nursery() as nursery:
-            holder = await nursery.start(hold_the_place, client, film)
-            nursery.start_soon(come)
-            await process.until(sent_away, within_s=60)
-            holder.cancel()
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        run = partial(trio.run_process, argv, **python.surroundings, **pipes)
+        asking: trio.Process = await nursery.start(run)
+        assert asking.stdin
+        assert asking.stdout
+        assert await asking.stdout.receive_some() == b"ready\n"
+        holder = await nursery.start(hold_the_place, client, film)
+        await asking.stdin.send_all(b"go\n")
+        await process.until(sent_away, within_s=60)
+        holder.cancel()
+        outcomes = python.read(b"".join([part async for part in asking.stdout]))
     assert outcomes == {name: None}, outcomes[name]
 
 

@@ -1,7 +1,7 @@
 """What programs do with OpenAI's SDK. It runs on every major version, each in its own environment.
 
-Usage: ``python -m tests.clients.sdk AT_ONCE URL KEY FILE CHECK...``. On stdout, as JSON: null for
-each check, or what went wrong.
+Usage: ``python -m tests.clients.sdk AT_ONCE URL KEY FILE CHECK...``. On stdout, as JSON: the
+SDK's version, and for each check null or what went wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     at_once, url, key, file, *names = sys.argv[1:]
     with ThreadPoolExecutor(int(at_once)) as pool:
         outcomes = pool.map(partial(outcome, Case(url, key, Path(file))), names)
-        json.dump(dict(zip(names, outcomes, strict=True)), sys.stdout)
+        json.dump((openai.__version__, dict(zip(names, outcomes, strict=True))), sys.stdout)
 
 
 if __name__ == "__main__":
