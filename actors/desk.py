@@ -157,6 +157,7 @@ class Desk:
         self.metrics.tokens(said.tokens)
         self.meter.said(said.tokens)
         for row, hypothesis in said.finished:
+            self.metrics.decoded(hypothesis.window.duration_s)
             self.waiting.finish(row, hypothesis)
 
     def _show(self) -> None:

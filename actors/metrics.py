@@ -118,6 +118,11 @@ class Metrics:
             "asr_engine_busy_seconds", "Time that the engine was at work", registry=registry
         )
         self._tokens = Counter("asr_tokens", "Text tokens decoded", registry=registry)
+        self._done_s = Counter(
+            "asr_audio_done_seconds",
+            "Seconds of audio decoded, window by window",
+            registry=registry,
+        )
         self._restarts = Counter(
             "asr_restarts", "Actors restarted after a crash", ("actor",), registry=registry
         )
@@ -218,6 +223,10 @@ class Metrics:
     def tokens(self, count: int) -> None:
         """Text has been decoded."""
         self._tokens.inc(count)
+
+    def decoded(self, seconds: float) -> None:
+        """So much of somebody's audio is text."""
+        self._done_s.inc(seconds)
 
     def evicted(self, model: str) -> None:
         """A model's weights have been freed."""

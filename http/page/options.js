@@ -42,7 +42,7 @@ export class Options {
     const select = this.#form.elements.model;
     const chosen = select.value || recall("options", {}).model;
     const best = cards.find((card) => card.default);
-    const real = cards.filter((card) => !isAlias(card));
+    const real = nearestFirst(cards.filter((card) => !isAlias(card)));
     select.replaceChildren(option("", best ? `Default: ${best.id}` : "Default"));
     select.append(...real.map((card) => option(card.id, described(card))));
     this.#set("model", chosen);
@@ -61,6 +61,12 @@ export class Options {
       field.value = value;
     }
   }
+}
+
+/** Those in memory, then those on the disk, then what would have to be fetched. */
+export function nearestFirst(cards) {
+  const distance = ({ loaded, size_bytes: bytes }) => (loaded ? 0 : bytes ? 1 : 2);
+  return cards.toSorted((a, b) => distance(a) - distance(b));
 }
 
 /** Names of OpenAI's, which only stand for another model. */

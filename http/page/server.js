@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { count, size } from "./figures.js";
-import { isAlias } from "./options.js";
+import { isAlias, nearestFirst } from "./options.js";
 import { numbers } from "./prometheus.js";
 
 const LOOK_EVERY_MS = 2000;
@@ -15,7 +15,7 @@ const SOURCES = {
   folder: "a folder of the operator's",
   hub: "in the model hub's cache",
 };
-const AUDIO_SECONDS = "whisperx_audio_duration_seconds_sum";
+const AUDIO_SECONDS = "asr_audio_done_seconds_total";
 
 export class ServerView {
   #api;
@@ -130,7 +130,7 @@ export class ServerView {
       this.#changed(data);
       const real = data.filter((card) => !isAlias(card));
       this.#parts.models.replaceChildren(
-        el("ul", {}, ...real.map((card) => this.#model(card))),
+        el("ul", {}, ...nearestFirst(real).map((card) => this.#model(card))),
         el("p", { class: "quiet small" }, count(real.length, "model")),
       );
     } catch (error) {

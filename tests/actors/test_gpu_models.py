@@ -13,6 +13,7 @@ from tests.actors.fakes import (
     LOST,
     TINY,
     step,
+    windows,
 )
 from tests.actors.room import Room, at_work
 from tests.fakes import FakeThread, pass_time
@@ -116,6 +117,7 @@ async def test_the_board_tells_what_waits_what_runs_and_what_is_loaded(
 async def test_tokens_and_the_rows_decoded_together_are_counted(room: Room) -> None:
     await room.decode("a", 5)
     assert room.number("asr_tokens_total") == 5
+    assert room.number("asr_audio_done_seconds_total") == sum(w.duration_s for w in windows("a", 5))
     assert room.number("asr_engine_busy_seconds_total") > 0
     assert room.number("asr_batch_rows_count") == 2  # 4 rows, then 1
     assert room.number("asr_batch_rows_sum") == 5
