@@ -7,13 +7,20 @@ import { nameOf } from "./transcript.js";
 export const SPEAKER_COLOURS = 8;
 const NAME_MAX = 80;
 
-/** A disc with the speaker's initial: the colour never stands alone. */
+/** A disc with the speaker's initials: the colour never stands alone. */
 export function disc(transcript, speaker, speakers) {
   const number = speakers.indexOf(speaker);
   const name = nameOf(transcript, speaker);
-  const initial = /^Speaker (\S{1,2})$/.exec(name)?.[1] ?? [...name][0].toUpperCase();
+  const told = /^Speaker (\S{1,2})$/.exec(name)?.[1];
   const data = { speaker: String(number % SPEAKER_COLOURS) };
-  return el("span", { class: "disc", "aria-hidden": "true", data }, initial);
+  return el("span", { class: "disc", "aria-hidden": "true", data }, told ?? initials(name));
+}
+
+/** The first letters of the first name and the last. */
+function initials(name) {
+  const names = name.split(" ");
+  const both = names.length > 1 ? [names[0], names.at(-1)] : names;
+  return both.map((each) => [...each][0].toUpperCase()).join("");
 }
 
 /** A button with a speaker's name, which asks for another one. */

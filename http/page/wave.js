@@ -10,7 +10,7 @@ const GAP = 1;
 const LANE = 5;
 const LANE_GAP = 3;
 const LANES_MAX = 8; // more speakers share lanes
-const PEAK_MAX = 127;
+const QUIET_MAX = 12; // of 127: what is quieter is not drawn as if it were loud
 const STEP_S = 5;
 const PAGE_S = 30;
 
@@ -21,6 +21,7 @@ export class Wave {
   #turns = [];
   #speakers = [];
   #duration = 0;
+  #loudest = QUIET_MAX;
   #time = 0;
   #colours = null;
 
@@ -53,6 +54,7 @@ export class Wave {
   show({ peaks, duration, turns, speakers }) {
     [this.#peaks, this.#duration, this.#turns] = [peaks, duration, turns];
     this.#speakers = speakers;
+    this.#loudest = peaks.reduce((most, peak) => Math.max(most, peak), QUIET_MAX);
     this.element.setAttribute("aria-valuemax", String(Math.round(duration)));
     this.element.style.setProperty("--lanes", String(Math.min(speakers.length, LANES_MAX)));
     this.at(0);
@@ -101,7 +103,7 @@ export class Wave {
       while (turn < this.#turns.length && this.#turns[turn].end < seconds) turn += 1;
       const now = this.#turns[turn];
       const speaker = now && now.start <= seconds ? this.#colour(now.speaker) : null;
-      const size = Math.max(BAR, (peak / PEAK_MAX) * height);
+      const size = Math.max(BAR, (peak / this.#loudest) * height);
       context.globalAlpha = seconds <= this.#time ? 1 : 0.45;
       context.fillStyle =
         speaker ?? (this.#turns.length ? this.#colours.quiet : this.#colours.accent);

@@ -138,7 +138,7 @@ async def test_what_was_renamed_and_corrected_is_in_the_file_and_there_the_next_
         assert subtitles[0].text.endswith("for them. And so on.")
         await visitor.come()
         await visitor.look_at(TWO.name)
-        assert await visitor.reads(".turn") == "A Ada Lovelace"
+        assert await visitor.reads(".turn") == "AL Ada Lovelace"
         assert (await visitor.reads("p.said")).endswith("And so on.")
         visitor.finds_nothing_wrong()
 
