@@ -140,7 +140,7 @@ async def test_refusals_are_described(house: FakeHouse, settings: HttpSettings) 
     promises = Promises(openapi("1", keyed=False))
     seen: set[int] = set()
     for path, method, _ in promises.operations():
-        address = path.format(name="base", id="base")
+        address = path.format(name="base", id="base", model="base")
         for headers in ({"Host": "evil.example"}, {"Origin": EVIL}):
             answer = await getattr(client, method)(address, headers=headers)
             seen.add(answer.status_code)
