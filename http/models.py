@@ -58,7 +58,6 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
     @app.post("/api/ps/<path:name>")
     async def load(name: str) -> Response:
         meant = house.models.resolve(name)
-        house.refuse_if_full()
         brought = await house.load(meant, client=client_of(request))
         response = jsonify({"model": meant, "loaded": True})
         response.status_code = HTTPStatus.CREATED if brought else HTTPStatus.OK

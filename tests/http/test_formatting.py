@@ -6,13 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
-from asr.http.formatting import BODY_BYTES_MAX
+from asr.http.formatting import BODIES_MAX, BODY_BYTES_MAX, BODY_S_MAX
 from asr.http.reference.examples import to_format
+from tests.fakes import pass_time
 from tests.http.wire import post
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
+    from trio.testing import MockClock
 
     from tests.http.fakes import FakeHouse
     from tests.http.wire import Server
@@ -123,3 +126,38 @@ async def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(
     heard = await server.say(said)
     assert heard.startswith(b"HTTP/1.1 413 ")
     assert b"body_too_large" in heard
+
+
+async def test_a_body_that_comes_drop_by_drop_is_waited_for_no_longer_than_a_minute(
+    client: TestClientProtocol, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    began_s = trio.current_time()
+    async with client.request(PATH, method="POST") as connection:
+
+        async def drip() -> None:
+            while True:
+                await connection.send(b" ")
+                await pass_time(15)
+
+        nursery.start_soon(drip)
+        said = await connection.receive()
+        assert trio.current_time() - began_s == pytest.approx(BODY_S_MAX, abs=1)
+        assert b"Request Timeout" in said
+        nursery.cancel_scope.cancel()
+
+
+async def test_so_many_bodies_come_at_once_and_no_more(
+    client: TestClientProtocol, autojump_clock: MockClock
+) -> None:
+    async def begin(*, task_status: trio.TaskStatus[None]) -> None:
+        async with client.request(PATH, method="POST") as connection:
+            await connection.send(b"{")
+            task_status.started()
+            await connection.receive()  # the client paused for too long: 408
+
+    async with trio.open_nursery() as others:
+        for _ in range(BODIES_MAX):
+            await others.start(begin)
+        began_s = trio.current_time()
+        assert (await client.post(PATH, data=b"[]")).status_code == 400
+        assert trio.current_time() - began_s == pytest.approx(20, abs=1)

@@ -86,10 +86,9 @@ async def test_who_loads_waits_in_line_and_hears_what_went_wrong(
 ) -> None:
     house.answer = ModelUnavailable("the hub does not answer")
     assert (await client.post("/api/ps/org/name")).status_code == 503
-    house.refusal = Busy("full", retry_after_s=3)
+    house.answer = Busy("full", retry_after_s=3)
     answer = await client.post("/api/ps/org/name")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
-    assert len(house.loads) == 1
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])
