@@ -52,7 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command="serve")
     described = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, help, fill in commands():
-        command = described.add_parser(name, help=help, description=help, epilog=EXITS)
+        about = f"{help[0].upper()}{help[1:]}."
+        command = described.add_parser(name, help=help, description=about, epilog=EXITS)
         command.set_defaults(command=name)
         if fill:
             fill(command)
@@ -72,7 +73,9 @@ def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="of any kind that ffmpeg reads; of a folder, all that is named like audio or video",
     )
-    parser.add_argument("--format", choices=FORMATS, help="of the text: txt by default")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="what the text is written as: txt by default"
+    )
     parser.add_argument("--model", help="a name that `models` lists")
     parser.add_argument("--language", help="a code or an English name; heard when left out")
     parser.add_argument(
@@ -82,8 +85,10 @@ def _fill_transcribe(parser: argparse.ArgumentParser) -> None:
         help="translate: into English",
     )
     parser.add_argument("--prompt", help="text that goes before the first words")
-    parser.add_argument("--words", action="store_true", help="times of every word")
-    parser.add_argument("--audio-track", type=_count, metavar="N", help="of a film, counted from 1")
+    parser.add_argument("--words", action="store_true", help="times of every word, in json")
+    parser.add_argument(
+        "--audio-track", type=_count, metavar="N", help="which one of a film, counted from 1"
+    )
     _fill_speakers(parser.add_argument_group("speakers"))
     _fill_layout(parser.add_argument_group("subtitles", "for srt and vtt"))
     _fill_output(parser.add_argument_group("output", "the texts go to stdout, unless:"))

@@ -92,7 +92,7 @@ class Delivery:
         if self.job.progress:
             how_far = {"done_s": round(going.done_s, 3), "total_s": round(going.total_s, 3)}
             pace = {"speed": round(speed, 2)} if speed else {}
-            write_line({"file": str(source.path), "status": "running", **how_far, **pace})
+            self._write({"file": str(source.path), "status": "running", **how_far, **pace})
 
     def _give(self, ending: Ending) -> None:
         path, outcome = ending.source.path, ending.outcome
@@ -110,7 +110,11 @@ class Delivery:
             self.failed += 1
             self.display.say(f"{path}: {problem}")
         if self.job.lines:
-            write_line(_line(ending, target, problem, self.job))
+            self._write(_line(ending, target, problem, self.job))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self.display.aside():
+            write_line(line)
 
     def _warn(self, path: Path, transcript: Transcript) -> None:
         for warning in () if self.job.lines else transcript.warnings:

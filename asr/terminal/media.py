@@ -55,6 +55,7 @@ def find(named: Iterable[Path]) -> Found:
             sources.append(Source(path, Path(path.name)))
             continue
         others: list[Path] = []
+        before = len(sources)
         for file in _files(path, remarks):
             if file.suffix.lower() in SUFFIXES:
                 sources.append(Source(file, file.relative_to(path)))
@@ -62,6 +63,8 @@ def find(named: Iterable[Path]) -> Found:
                 others.append(file)
             if len(sources) + len(others) > FILES_MAX:
                 raise InvalidRequest(f"{path} holds more than {FILES_MAX} files")
+        if len(sources) == before:
+            remarks.append(f"{path}: no audio or video is in it")
         if others:
             remarks.append(_left_out(path, others))
     return Found(tuple(sources), tuple(remarks))

@@ -60,7 +60,7 @@ async def transcribe_files(
                 standing.loading = False
                 await _all(opened, delivery, standing, at_once=at_once)
             finally:
-                if standing.over < standing.files:  # somebody wants no more
+                if trio.current_effective_deadline() == -math.inf:  # somebody wants no more
                     delivery.give_all()
                     _say_rest(delivery)
     return FAILED if delivery.failed else DONE

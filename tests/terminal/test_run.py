@@ -48,7 +48,8 @@ def test_help_comes_before_anything_that_takes_time() -> None:
 def test_everything_but_the_engine_starts_without_the_libraries_that_take_seconds() -> None:
     code = (
         "import asr.settings, asr.actors.house, asr.http.server, asr.pipeline.device\n"
-        "import asr.terminal.serve, asr.terminal.transcribe, asr.terminal.models"
+        "import asr.terminal.serve, asr.terminal.transcribe, asr.terminal.models\n"
+        "import asr.terminal.bench, asr.terminal.doctor, asr.terminal.completion"
     )
     slow = ("mlx", "mlx_whisper", "whispermlx", "torch", "pyannote", "huggingface_hub")
     assert loaded(code, *slow) == set()

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.errors import EngineRestarted, UnknownModel
+from asr.pipeline.errors import EngineRestarted, ModelUnavailable, UnknownModel
 from asr.pipeline.types import Options, Progress
 from asr.terminal.job import Job
 from asr.terminal.media import find
@@ -104,6 +104,18 @@ async def test_an_unknown_model_ends_it_before_any_file(files: tuple[Path, ...])
             empty.opened(), replace(plain(files), options=Options(model="x")), at_once=1
         )
     assert empty.events == ["open", "closed"]
+
+
+async def test_what_goes_wrong_before_any_file_is_no_interruption(
+    files: tuple[Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Offline(FakeHouse):
+        async def preload(self, name: str) -> None:
+            raise ModelUnavailable("offline")
+
+    with pytest.RaisesGroup(ModelUnavailable, flatten_subgroups=True):
+        await transcribe_files(Offline().opened(), plain(files, tmp_path), at_once=1)
+    assert capsys.readouterr() == ("", "")
 
 
 async def test_texts_go_to_a_folder_under_the_files_own_names(
