@@ -67,11 +67,15 @@ def examine(
 
 
 def _each(*checks: Check) -> Iterator[Finding]:
+    said: set[str] = set()  # one cause, such as a device that is not there, may fail several
     for subject, check in checks:
         try:
-            yield from check()
+            for finding in check():
+                said.add(finding.what)
+                yield finding
         except AsrError as error:
-            yield Finding(subject, "wrong", error.message)
+            if error.message not in said:
+                yield Finding(subject, "wrong", error.message)
         except Exception as error:
             log.exception("the %s could not be examined", subject)
             yield Finding(subject, "wrong", f"this could not be examined: {type(error).__name__}")
