@@ -253,6 +253,6 @@ def _remarks(report: Report) -> list[str]:
         f"The model is ready after {report.ready_s:.1f} s, a window alone {text}.",
         f"Memory: {decimal(report.weights_bytes)} of weights, {decimal(report.arrays_bytes)} of "
         f"arrays and {decimal(report.process_bytes)} in all at most.",
-        f"An hour of speech takes {clock(3600 / best.speed)} at {best.at_once} windows at once.",
+        f"At its best an hour of speech takes {clock(3600 / best.speed)}.",
         *([f"There was no time for {sizes} at once: see --seconds."] if sizes else []),
     ]

@@ -130,7 +130,7 @@ def test_people_read_a_table_and_what_it_means(capsys: pytest.CaptureFixture[str
     assert lines[3:] == [
         "The model is ready after 1.2 s, a window alone has its first text after 0.5 s.",
         "Memory: 145.0 MB of weights, 300.0 MB of arrays and 900.0 MB in all at most.",
-        "An hour of speech takes 6:00 at 2 windows at once.",
+        "At its best an hour of speech takes 6:00.",
         "There was no time for 4, 8 at once: see --seconds.",
     ]
 
