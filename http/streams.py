@@ -37,7 +37,7 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 # What the last event has of verbose_json.
-DONE = ("text", "usage", "segments", "words", "warnings")
+DONE = ("text", "language", "language_code", "usage", "segments", "words", "warnings")
 
 # A comment after so long without an event: shorter than any proxy's or client's patience.
 KEEP_ALIVE_S = 5.0

@@ -55,6 +55,8 @@ def events() -> dict[str, Schema]:
             ["words", "logprobs", "warnings"],
             type={"const": "transcript.text.done"},
             text=string(),
+            language=string(examples=["english"]),
+            language_code=string(examples=["en"]),
             usage=ref("Usage"),
             segments=listing(ref("VerboseSegment")),
             words=listing(ref("VerboseWord")),

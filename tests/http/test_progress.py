@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
 
 WHOLE = verbose_json(HELLO)
-DONE = {"type": "transcript.text.done"} | {key: WHOLE[key] for key in ("text", "usage", "segments")}
+SHOWN = ("text", "language", "language_code", "usage", "segments")
+DONE = {"type": "transcript.text.done"} | {key: WHOLE[key] for key in SHOWN}
 
 NEWS = (
     Progress(0.0, 3.5),
