@@ -53,7 +53,7 @@ async def client(
     """Sends what docs/CLIENTS.md says that the module's program sends, and nothing else."""
     program = request.path.stem.removeprefix("test_")
     hooks: dict[str, list[Any]] = {"request": [partial(check, recipes()[program])]}
-    async with httpx.AsyncClient(base_url=server.url, timeout=60, event_hooks=hooks) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=200, event_hooks=hooks) as client:
         yield client
 
 

@@ -52,6 +52,6 @@ async def nothing(
         return left == ({}, [], [])
 
     try:
-        await process.until(clean, within_s=5.0)
+        await process.until(clean, within_s=10.0)
     except trio.TooSlowError:
         raise AssertionError(f"left behind: {left}") from None

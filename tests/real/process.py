@@ -90,7 +90,7 @@ def upload(file: Path, *, field: str = "audio_file") -> dict[str, tuple[str, byt
     return {field: ("the client's name", file.read_bytes())}
 
 
-async def until(happened: Callable[[], Awaitable[bool]], *, within_s: float = 10.0) -> None:
+async def until(happened: Callable[[], Awaitable[bool]], *, within_s: float = 20.0) -> None:
     """Look again and again until something outside of this process has happened."""
     with trio.fail_after(within_s):
         while not await happened():

@@ -31,7 +31,7 @@ def server(environment: dict[str, str], log: Path) -> Iterator[process.Server]:
 
 @pytest.fixture
 async def client(server: process.Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=200) as client:
         yield client
 
 
@@ -75,7 +75,7 @@ async def test_a_language_is_told_before_longer_jobs_are_done(
         await process.until(partial(is_full, client))
         query = "encode=false&video_file=film.mkv"  # as Bazarr sends the sound of a film
         answer = await client.post(
-            f"/detect-language?{query}", files={"audio_file": samples}, timeout=30
+            f"/detect-language?{query}", files={"audio_file": samples}, timeout=200
         )
         detected.append(answer.json())
         assert await process.in_flight(client) == 1

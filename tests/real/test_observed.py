@@ -64,7 +64,7 @@ class Teller:
     async def ask(self, name: str, query: str = "output=txt", file: Path = sounds.JFK) -> None:
         headers = {"X-Request-Id": name, "traceparent": f"00-{TRACE}-{SPAN}-01"}
         asked = self.client.post(
-            f"/asr?{query}", files=process.upload(file), headers=headers, timeout=60
+            f"/asr?{query}", files=process.upload(file), headers=headers, timeout=200
         )
         self.story.answers[name] = (await asked).status_code
 

@@ -59,7 +59,7 @@ async def test_places_move_up_when_somebody_leaves_and_all_is_told_to_the_end(
     rig.order("engine.advance", "hold")
     with serving_fake(environment, log, rig, GPU_CONCURRENCY="1") as server:
         async with (
-            httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+            httpx.AsyncClient(base_url=server.url, timeout=200) as client,
             trio.open_nursery() as nursery,
         ):
             first, leaver, last = (Visitor(client) for _ in range(3))

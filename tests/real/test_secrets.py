@@ -62,7 +62,7 @@ def test_nothing_secret_or_private_is_told(
     with (
         log.open("wb") as stderr,
         process.serving(environment, stderr, program, **SETTINGS) as server,
-        httpx.Client(base_url=server.url, timeout=60) as client,
+        httpx.Client(base_url=server.url, timeout=200) as client,
     ):
         answers = requests(client, rig)
     statuses = [answer.status_code for answer in answers]

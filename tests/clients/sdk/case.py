@@ -24,7 +24,7 @@ class Case(NamedTuple):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"base_url": f"{self.url}/v1", "api_key": self.key, "max_retries": 0, "timeout": 60}
+        return {"base_url": f"{self.url}/v1", "api_key": self.key, "max_retries": 0, "timeout": 200}
 
     @property
     def client(self) -> Any:

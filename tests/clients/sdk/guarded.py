@@ -73,7 +73,7 @@ def who_is_sent_away_comes_again(case: Case) -> None:
     sys.stdin.readline()
     with kind(event_hooks=hooks) as http_client:
         client: Any = openai.OpenAI(
-            **case.settings | {"max_retries": 2, "timeout": 60, "http_client": http_client}
+            **case.settings | {"max_retries": 2, "timeout": 200, "http_client": http_client}
         )
         answer = client.audio.transcriptions.create(model="whisper-1", file=case.file)
     assert WORDS in answer.text.lower(), answer
