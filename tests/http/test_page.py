@@ -48,6 +48,12 @@ async def test_a_file_is_kept_until_it_changes_and_packed_for_who_can_unpack(
         assert answer.headers["Cache-Control"] == "no-cache"
 
 
+def test_every_file_is_asked_for_at_once() -> None:
+    """A module that another one imports would be asked for only when that one is there."""
+    front = read_page()[FRONT].body.decode()
+    assert sorted(re.findall(r'(?:src|href)="page/([^"]+)"', front)) == NAMES
+
+
 @pytest.mark.parametrize("refused", ["identity", "gzip;q=0", "br"])
 async def test_who_takes_no_gzip_gets_none(client: TestClientProtocol, refused: str) -> None:
     answer = await client.get("/", headers={**BROWSER, "Accept-Encoding": refused})
