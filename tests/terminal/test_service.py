@@ -216,7 +216,9 @@ def test_nobody_there_is_no_error() -> None:
 def test_the_command_line_names_the_file_of_settings(tmp_path: Path) -> None:
     file = tmp_path / "my settings.env"
     file.write_text("ASR_DRAIN_S=100\n")
-    argv = [sys.executable, str(ROOT / "run.py"), "--env-file", file.name]
+    # As if installed: of an environment in uv's cache, which this may be, no service is made.
+    program = "import sys; sys.prefix = '/opt/asr'; from asr.run import main; sys.exit(main())"
+    argv = [sys.executable, "-c", program, "--env-file", file.name]
     done = subprocess.run(
         [*argv, "service", "install", "--print"],
         cwd=tmp_path,
