@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
+from asr.actors.settings import MEGABYTE
 from asr.terminal.findings import Finding
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from asr.terminal.descriptors import Need
 
 FFMPEG_S = 10.0  # it says what it can in a tenth of a second
-MEGABYTE = 1_000_000
 
 # What people have, and which of ffmpeg's decoders read it: any of them will do.
 DECODERS: Mapping[str, tuple[str, ...]] = {

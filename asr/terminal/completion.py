@@ -131,17 +131,13 @@ def bash(commands: tuple[Spoken, ...]) -> str:
         kind, words = (slot.kind, slot.words) if slot else ("text", ())
         return BASH_KINDS[kind].format(words=" ".join(words))
 
-    values = words = ""
+    words = ""
     for command in commands:
-        for slot in command.options:
-            if slot.kind != "switch":
-                said = " | ".join(f'"{command.name} {name}"' for name in slot.names)
-                values += f"        {said}) {done(slot)}; return ;;\n"
         names = tuple(name for slot in command.options for name in slot.names)
         offered = done(Slot((), "words", "", names))
         words += f'        "{command.name} -"*) {offered} ;;\n'
         words += f'        "{command.name} "*) {done(_argument(command, commands))} ;;\n'
-    valued = " | ".join(_valued(commands[0]))
+    values, valued = _values(commands, done), " | ".join(_valued(commands[0]))
     return BASH.format(values=values, words=words, valued=valued)
 
 
@@ -191,12 +187,8 @@ def zsh(commands: tuple[Spoken, ...]) -> str:
         told = " ".join(_quoted(f"{name}:{help}") for name, help in entries)
         return f"said=({told}); _describe {title} said"
 
-    values = words = ""
+    words = ""
     for command in commands:
-        for slot in command.options:
-            if slot.kind != "switch":
-                said = " | ".join(f'"{command.name} {name}"' for name in slot.names)
-                values += f"        {said}) {done(slot)}; return ;;\n"
         options = ((name, slot.help) for slot in command.options for name in slot.names)
         words += f'        "{command.name} -"*) {listed("-o option", options)} ;;\n'
         if command.name:
@@ -204,7 +196,7 @@ def zsh(commands: tuple[Spoken, ...]) -> str:
         else:
             offered = listed("command", ((each.name, each.help) for each in commands[1:]))
         words += f'        "{command.name} "*) {offered} ;;\n'
-    valued = " | ".join(_valued(commands[0]))
+    values, valued = _values(commands, done), " | ".join(_valued(commands[0]))
     return ZSH.format(values=values, words=words, valued=valued)
 
 
@@ -238,6 +230,17 @@ def fish(commands: tuple[Spoken, ...]) -> str:
         elif command.argument:
             lines.append(f"{when} -F")
     return "\n".join(lines) + "\n"
+
+
+def _values(commands: tuple[Spoken, ...], done: Callable[[Slot], str]) -> str:
+    """What is done behind each option that has a value: branches of a ``case``."""
+    branches = ""
+    for command in commands:
+        for slot in command.options:
+            if slot.kind != "switch":
+                said = " | ".join(f'"{command.name} {name}"' for name in slot.names)
+                branches += f"        {said}) {done(slot)}; return ;;\n"
+    return branches
 
 
 def _argument(command: Spoken, commands: tuple[Spoken, ...]) -> Slot | None:

@@ -10,7 +10,6 @@ import re
 import sys
 import tempfile
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from asr.settings import Settings, names
 from asr.terminal.exits import DONE, FAILED, HUNG, INTERNAL, UNAVAILABLE, USAGE, complain
 from asr.terminal.launchd import Launchd
 from asr.terminal.program import Manager, Program, Refused, Run, Shell, State, run_command
+from asr.terminal.reach import ask_health, own_address
 from asr.terminal.systemd import Systemd
 
 Action = Literal["install", "uninstall", "status"]
@@ -30,7 +30,6 @@ BESIDE = (Path(__file__).parents[1] / "run.py").resolve().with_name(".env")
 # Folders of uv's cache that environments are made in.
 UV_CACHE = r"(archive|builds|environments)-v\d+"
 
-ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
 LEAVE_S = 5.0  # what the interpreter takes to end when the server has
 
 WHY: Mapping[int, str] = MappingProxyType(
@@ -100,7 +99,7 @@ def manage(
             return DONE
         if wish.action == "uninstall":
             return _uninstall(manager, program, shell)
-        return _status(manager, shell, f"{_reachable(settings.http.host)}:{settings.http.port}")
+        return _status(manager, shell, own_address(settings.http.host, settings.http.port))
     except Refused as refused:
         complain(refused.message)
         return refused.code
@@ -211,21 +210,14 @@ def in_words(state: State) -> str:
 def health(address: str) -> str:
     """What the server at this address says of itself, in words."""
     url = f"http://{address}"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"{url}/health", timeout=ASK_S) as answer:
+        with ask_health(address) as answer:
             return f"{url}, {json.load(answer)['status']}"
     except urllib.error.HTTPError as error:
         error.close()
         return f"{url}, unhealthy"
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return f"not yet at {url}: it loads its model first (or is it set to another address?)"
-
-
-def _reachable(host: str) -> str:
-    """An address that a server which listens on ``host`` has on this machine."""
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{own}]" if ":" in own else own
 
 
 def _make(folder: Path) -> None:

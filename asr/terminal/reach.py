@@ -15,18 +15,27 @@ if TYPE_CHECKING:
 
 ASK_S = 1.0  # a server of this machine answers /health in milliseconds, or is not there
 HEALTH_BYTES_MAX = 1 << 16
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+OWN = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def own_address(host: str, port: int) -> str:
+    """An address that a server which listens on ``host`` has on this machine."""
+    own = OWN.get(host, host)
+    return f"[{own}]:{port}" if ":" in own else f"{own}:{port}"
+
+
+def ask_health(address: str) -> Any:
+    """The answer of /health there, to be closed; whatever urllib raises, HTTPError for a 503."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return direct.open(f"http://{address}/health", timeout=ASK_S)
 
 
 def health(host: str, port: int) -> dict[str, Any] | None:
     """What the server at this address says of itself; None if none of ours is there."""
-    name = EVERYWHERE.get(host, host)
-    url = f"http://[{name}]:{port}/health" if ":" in name else f"http://{name}:{port}/health"
 
     def ask() -> Any:
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(url, timeout=ASK_S) as answer:
+            with ask_health(own_address(host, port)) as answer:
                 return json.loads(answer.read(HEALTH_BYTES_MAX))
         except urllib.error.HTTPError as error:  # one that is not healthy says so, too
             with error:

@@ -60,6 +60,17 @@ def one_of(*names: str) -> Schema:
     return {"anyOf": [ref(name) for name in names]}
 
 
+def model_in_path(name: str, about: str, *, example: str) -> dict[str, Any]:
+    """A model's name as a parameter of the path."""
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": about,
+        "schema": {"type": "string", "minLength": 1, "examples": [example]},
+    }
+
+
 def operation(tag: str, name: str, summary: str, about: str = "", **more: Any) -> dict[str, Any]:
     """An Operation Object."""
     words = {"description": about} if about else {}

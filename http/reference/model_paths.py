@@ -6,7 +6,7 @@ from typing import Any
 
 from asr.http.reference import examples
 from asr.http.reference.examples import example
-from asr.http.reference.kinds import operation, ref
+from asr.http.reference.kinds import model_in_path, operation, ref
 from asr.http.reference.responses import (
     IN_USE,
     NO_SUCH_PATH,
@@ -19,16 +19,12 @@ from asr.http.reference.responses import (
     small_faults,
 )
 
+SLASHES = "A model's name. It may hold slashes, written as they are."
+
 
 def models() -> dict[str, Any]:
     """The models in OpenAI's words, and those in memory by Speaches' paths."""
-    name = {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "A model's name. It may hold slashes, written as they are.",
-        "schema": {"type": "string", "minLength": 1, "examples": ["base"]},
-    }
+    name = model_in_path("id", SLASHES, example="base")
     card = {"base": example(examples.card("base"))}
     return {
         "/v1/models": {
@@ -63,13 +59,7 @@ def models() -> dict[str, Any]:
 
 def memory() -> dict[str, Any]:
     """Models that come and go."""
-    name = {
-        "name": "model",
-        "in": "path",
-        "required": True,
-        "description": "A model's name. It may hold slashes, written as they are.",
-        "schema": {"type": "string", "minLength": 1, "examples": ["base"]},
-    }
+    name = model_in_path("model", SLASHES, example="base")
     here = objects(ref("LoadedOrNot"), {"here": example({"model": "base", "loaded": True})})
     gone = objects(ref("LoadedOrNot"), {"gone": example({"model": "base", "loaded": False})})
     return {

@@ -9,7 +9,7 @@ from asr.http.reference import examples
 from asr.http.reference.examples import example
 from asr.http.reference.format_paths import formats
 from asr.http.reference.inputs import body, in_query
-from asr.http.reference.kinds import one_of, operation, ref
+from asr.http.reference.kinds import model_in_path, one_of, operation, ref
 from asr.http.reference.model_paths import models
 from asr.http.reference.responses import (
     HTML,
@@ -40,13 +40,9 @@ EVENTS = (
     "colon keep the connection open. With `progress=true` the events begin once the upload is "
     "complete, and there are `transcript.progress` and `transcript.waveform`, too."
 )
-AZURE_NAME = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "description": "A model's name, in place of the field `model`.",
-    "schema": {"type": "string", "minLength": 1, "examples": ["whisper-1"]},
-}
+AZURE_NAME = model_in_path(
+    "name", "A model's name, in place of the field `model`.", example="whisper-1"
+)
 
 
 def paths() -> dict[str, Any]:

@@ -140,7 +140,7 @@ def answering(launchd: FakeLaunchd) -> Run:
         ({"run": FakeSystemd(fails=("--version",))}, "cannot run the server by itself", 1),
         ({"settings": {"CACHE_DIR": "cache"}}, "'cache' in the settings is no whole path", 2),
         ({"settings": {"HF_HOME": "/a\nb"}}, "control characters", 2),
-        ({"prefix": Path("/root/.cache/uv/archive-v0/x")}, "uv's cache", 2),
+        ({"prefix": Path("/home/ada/.cache/uv/archive-v0/x")}, "uv's cache", 2),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(
