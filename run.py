@@ -3,7 +3,6 @@
 ``python run.py`` and the console script ``asr-service`` are both this file.
 """
 
-import logging
 import os
 import sys
 from argparse import Namespace
@@ -12,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from asr import building
 
 # Imports inside functions: --help and --version answer before anything heavy is loaded, and each
 # command loads only its own rooms.
@@ -20,21 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
-    from asr.actors.house import House, Machine
-    from asr.actors.tools import Tools
     from asr.actors.trail import Trail
-    from asr.pipeline.engine import Engine, EngineSettings
-    from asr.pipeline.models import ModelStore
     from asr.settings import Settings
     from asr.terminal.descriptors import Need
-
-log = logging.getLogger("asr.run")  # whatever it is started as
+    from asr.terminal.serve import Premises
 
 DOTENV = Path(__file__).resolve().with_name(".env")
 
 # How soon the event loop gets the interpreter back from a thread that computes in Python. With the
 # default of 5 ms, a few such turns in a row already show in the latency of /health.
 SWITCH_INTERVAL_S = 0.001
+
+SERVERS = frozenset({"serve", "front", "work"})  # commands that stay
 
 # What a drain may take past its own time before the process is ended from outside: cutting off
 # what still runs, and the actors' way out.
@@ -67,7 +65,10 @@ def run(arguments: Namespace) -> int:
         return unsettled[arguments.command](arguments)
     commands = {
         "serve": serve,
+        "front": front,
+        "work": work,
         "transcribe": transcribe,
+        "jobs": jobs,
         "models": models,
         "bench": bench,
         "service": service,
@@ -81,7 +82,7 @@ def begin(arguments: Namespace) -> "Settings":
     from asr.terminal.logs import log_to_stderr
 
     settings = Settings.from_environ(os.environ, arguments.env_file or DOTENV)
-    serving = arguments.command == "serve"
+    serving = arguments.command in SERVERS
     log_to_stderr(settings.log if serving else settings.log.of_a_command())
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     return settings
@@ -89,23 +90,57 @@ def begin(arguments: Namespace) -> "Settings":
 
 def serve(_arguments: Namespace, settings: "Settings") -> int:
     """The server, until a signal ends it."""
+    with traces(settings) as told:
+        premises = building.open_premises(settings, told=told)
+        return open_desk(settings, premises, building.need(settings), told)
+
+
+def front(_arguments: Namespace, settings: "Settings") -> int:
+    """A server whose work is done by others."""
+    from asr import clustered
+
+    with traces(settings) as told:
+        return open_desk(settings, clustered.front(settings), clustered.need(settings), told)
+
+
+def open_desk(
+    settings: "Settings",
+    premises: "AbstractAsyncContextManager[Premises]",
+    need: "Need",
+    told: "Callable[[Trail], None]",
+) -> int:
+    """Serve until a signal comes; the exit code."""
     import trio
 
-    from asr.http.server import serve as front
     from asr.terminal.descriptors import connections_allowed
-    from asr.terminal.serve import serve_house
+    from asr.terminal.serve import serve_premises
 
-    house = open_the_house(settings)
-    desk = replace(settings.http, connections_max=connections_allowed(need(settings)))
     drain_s = settings.house.drain_s
+    desk = replace(settings.http, connections_max=connections_allowed(need))
+    serving = partial(front_desk, settings=desk, drain_s=drain_s, told=told)
+    patience_s = drain_s + SHUTDOWN_SLACK_S
+    return trio.run(partial(serve_premises, premises, serving, patience_s=patience_s))
+
+
+def work(arguments: Namespace, settings: "Settings") -> int:
+    """A worker: does what fronts were asked for, until a signal ends it."""
+    import trio
+
+    from asr import clustered
+    from asr.terminal.serve import serve_premises, stand_by
+
     with traces(settings) as told:
-        work = partial(
-            serve_house,
-            house,
-            partial(front, settings=desk, drain_s=drain_s, told=told),
-            patience_s=drain_s + SHUTDOWN_SLACK_S,
-        )
-        return trio.run(work)
+        house = building.house_of(settings)
+        premises = clustered.worker(settings, house, slots=arguments.slots, told=told)
+        working = partial(serve_premises, premises, stand_by, patience_s=SHUTDOWN_SLACK_S)
+        return trio.run(working)
+
+
+async def front_desk(premises: "Premises", **desk: Any) -> None:
+    """The front desk of a house and its jobs."""
+    from asr.http.server import serve
+
+    await serve(premises.house, jobs=premises.jobs, **desk)
 
 
 @contextmanager
@@ -122,16 +157,6 @@ def traces(settings: "Settings") -> "Iterator[Callable[[Trail], None]]":
         yield told
 
 
-def need(settings: "Settings") -> "Need":
-    """What the server may do at once."""
-    from asr.actors.receiver import UPLOADS_MAX
-    from asr.pipeline.device import pick_device
-    from asr.terminal.descriptors import Need
-
-    running_max = settings.house.running_max(pick_device(settings.engine.device))
-    return Need(settings.http.connections_max, UPLOADS_MAX, running_max)
-
-
 def transcribe(arguments: Namespace, settings: "Settings") -> int:
     """The same house without a front desk."""
     import trio
@@ -146,10 +171,17 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     announce(asked)
     if not asked.sources:
         return DONE
-    house = open_the_house(settings)
+    house = building.open_the_house(settings)
     at_once = settings.house.running_max(pick_device(settings.engine.device))
     work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
+
+
+def jobs(arguments: Namespace, settings: "Settings") -> int:
+    """Work for a server that runs, here or elsewhere."""
+    from asr.terminal.jobs import jobs
+
+    return jobs(arguments, settings)
 
 
 def bench(arguments: Namespace, settings: "Settings") -> int:
@@ -160,7 +192,7 @@ def bench(arguments: Namespace, settings: "Settings") -> int:
     from asr.terminal.signals import interruptible
 
     asked, house = ask(arguments), replace(settings.house, gpu_concurrency=AT_ONCE_MAX)
-    work = partial(bench, open_the_house(replace(settings, house=house)), asked)
+    work = partial(bench, building.open_the_house(replace(settings, house=house)), asked)
     return trio.run(partial(interruptible, work))
 
 
@@ -168,7 +200,9 @@ def models(_arguments: Namespace, settings: "Settings") -> int:
     """The table of models."""
     from asr.terminal.models import show_models
 
-    return show_models(model_store(settings), host=settings.http.host, port=settings.http.port)
+    return show_models(
+        building.model_store(settings), host=settings.http.host, port=settings.http.port
+    )
 
 
 def service(arguments: Namespace, settings: "Settings") -> int:
@@ -197,101 +231,8 @@ def doctor(arguments: Namespace) -> int:
     settings, problems = Settings.understood(os.environ, arguments.env_file or DOTENV)
     log_to_stderr(settings.log.of_a_command())
     tell = write if arguments.json else show
-    store, wants = partial(model_store, settings), partial(need, settings)
+    store, wants = partial(building.model_store, settings), partial(building.need, settings)
     return tell(examine(settings, problems, store=store, need=wants))
-
-
-def model_store(settings: "Settings") -> "ModelStore":
-    """Where models come from; the default one depends on what will run it."""
-    from asr.pipeline.device import pick_device
-    from asr.pipeline.models import ModelStore
-    from asr.settings import SettingsError
-
-    accelerated = pick_device(settings.engine.device) != "cpu"
-    try:
-        return ModelStore(settings.models, accelerated=accelerated)
-    except ValueError as error:
-        raise SettingsError((str(error),)) from None
-
-
-def load_engine(settings: "EngineSettings") -> "Engine":
-    """The engine, made in the thread that will use it: its imports take seconds."""
-    from asr.pipeline.whisper import WhisperEngine
-
-    return WhisperEngine(settings)
-
-
-def open_the_house(settings: "Settings") -> "AbstractAsyncContextManager[House]":
-    """All actors, ready to be opened. To be called before anything looks at MLX's devices."""
-    import trio
-
-    from asr.actors.fetcher import Fetcher
-    from asr.actors.house import open_house
-    from asr.actors.metrics import Metrics
-    from asr.blas import preload_blas
-    from asr.pipeline.device import leave_thread
-    from asr.pipeline.heap import return_freed
-    from asr.settings import SettingsError
-    from asr.terminal.cache import find_problem
-
-    if problem := find_problem(settings.models.cache_dir):
-        raise SettingsError((problem,))
-    chosen = preload_blas()
-    runs_on = machine(settings.engine)
-    tell_of_blas(chosen, runs_on)
-    return open_house(
-        settings.house,
-        engine=partial(load_engine, settings.engine),
-        tools=tools(settings, runs_on.device),
-        speakers=settings.speakers,
-        models=model_store(settings),
-        metrics=Metrics(),
-        machine=runs_on,
-        spool=settings.models.cache_dir / "spool",
-        fetcher=Fetcher(settings.urls),
-        leave_thread=leave_thread,
-        return_freed=partial(trio.to_thread.run_sync, return_freed),
-    )
-
-
-def tell_of_blas(chosen: str, runs_on: "Machine") -> None:
-    """Which linear algebra there is, loudly if all has to be computed with a slow one."""
-    from asr.blas import REFERENCE
-
-    slow = chosen.startswith(REFERENCE) and runs_on.device == "cpu"
-    log.log(logging.WARNING if slow else logging.INFO, "linear algebra on the CPU: %s", chosen)
-
-
-def tools(settings: "Settings", device: str) -> "Tools":
-    """The networks beside Whisper's, as far as they are wanted, and there are any."""
-    from asr.actors.tools import Tools
-    from asr.pipeline.align.aligner import WordAligner
-    from asr.pipeline.align.sources import Sparing, fetch
-    from asr.pipeline.device import pick_device
-    from asr.pipeline.diarize.diarizer import SpeakerDiarizer
-    from asr.pipeline.diarize.sources import find_source
-    from asr.pipeline.vad import SpeechFinder
-
-    models, speakers = settings.models, settings.speakers
-    source = find_source(models)
-    log.info("speakers are told apart by %s", source.name if source else "nothing: not installed")
-    wanted = speakers.align_device
-    align_on = pick_device(device if wanted in ("auto", "off") else wanted, setting="ALIGN_DEVICE")
-    return Tools(
-        finder=partial(SpeechFinder, device=device),
-        diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
-        aligner=partial(WordAligner, models, device=align_on) if wanted != "off" else None,
-        fetch_letters=Sparing(partial(fetch, settings=models)),
-    )
-
-
-def machine(settings: "EngineSettings") -> "Machine":
-    """What the arrays will run on."""
-    from asr.actors.house import Machine
-    from asr.pipeline.device import pick_compute_type, pick_device
-
-    device = pick_device(settings.device)
-    return Machine(device, pick_compute_type(settings.compute_type, device))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from asr.pipeline.speakers import Align
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from asr.actors.aligner import Aligner
     from asr.actors.librarian import Librarian
-    from asr.actors.transcriber import Stations
+    from asr.actors.stages.addresses import WordFinder
     from asr.pipeline.audio import Audio
     from asr.pipeline.types import Options, Segment
 
@@ -67,7 +66,7 @@ class WordTimes:
 
 @asynccontextmanager
 async def words_beside(
-    options: Options, audio: Audio, stations: Stations
+    options: Options, audio: Audio, aligner: WordFinder | None, letters: Librarian
 ) -> AsyncIterator[WordTimes]:
     """Have words found, if they are to be shown, beside what the block does."""
     # No bound of its own: it holds what the transcript holds anyway.
@@ -79,16 +78,16 @@ async def words_beside(
         if options.task == "translate":
             yield WordTimes(audio, post, _warnings=(_said("a translation is not in the audio"),))
             return
-        if stations.aligner is None:
+        if aligner is None:
             yield WordTimes(audio, post, _warnings=(_said("the aligner is turned off here"),))
             return
-        work = partial(_align, inbox, stations.aligner, stations.letters)
+        work = partial(_align, inbox, aligner, letters)
         async with beside(work) as later:
             yield WordTimes(audio, post, later)
 
 
 async def _align(
-    inbox: trio.MemoryReceiveChannel[Align], aligner: Aligner, letters: Librarian
+    inbox: trio.MemoryReceiveChannel[Align], aligner: WordFinder, letters: Librarian
 ) -> Timed:
     segments: list[Segment] = []
     unplaced = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr.actors.ahead import Ahead
+from asr.actors.ahead import FIRST, Ahead
 from asr.actors.trail import note, stage
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import Detected, Window
@@ -42,7 +42,7 @@ async def detect_language(
         note(model=model, audio_s=round(audio.duration_s, 3))
         with stage("vad"):
             async with stations.listener.find_speech(audio) as speech:
-                windows = await Ahead(audio, speech, patience_s=0).windows()
+                windows = await Ahead(audio, speech, FIRST).windows()
         silence = Window(audio, 0.0, min(WINDOW_S, audio.duration_s))
         with stage("decode"):
             guess = await stations.gpu.detect(folder, windows[0] if windows else silence)

@@ -40,6 +40,10 @@ class Board:
     running: int = 0
     tokens_per_s: float = 0.0
 
+    def names(self) -> tuple[str, ...]:
+        """The models in memory."""
+        return tuple(model.name for model in self.loaded)
+
     def wipe(self, *, waiting: int) -> None:
         """There is no engine any more, nor anything in it; so many windows wait for the next."""
         self.loaded, self.memory = (), NO_MEMORY

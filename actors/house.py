@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -16,12 +17,15 @@ from asr.actors.diarizer import Diarizer
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gauges import metered, show
 from asr.actors.gpu import open_gpu
-from asr.actors.keeper import Health, keep
+from asr.actors.keeper import Health
+from asr.actors.keeper import keep as keep_at_work
 from asr.actors.librarian import run_librarian
 from asr.actors.listener import Listener
 from asr.actors.queue import Queue, QueueStats, run_queue
 from asr.actors.receiver import Receiver, limits, run_receiver
-from asr.actors.sweeper import run_sweeper
+from asr.actors.stages.cache import Cache
+from asr.actors.stages.keep import NO_KEEP, Keep
+from asr.actors.sweeper import sweeping
 from asr.actors.thread import InThread, left_at_the_end, open_thread
 from asr.actors.tools import Employer, Tools
 from asr.actors.transcriber import Read, Stations, nothing_to_do, transcribe
@@ -158,11 +162,9 @@ class House:
 
     async def _warm(self) -> None:
         listener, diarizer = self.stations.listener, self.stations.diarizer
-        with suppress(AsrError):  # a crash was logged; the first request loads it then
-            await listener.warm()
-        with suppress(AsrError):
-            if diarizer is not None:
-                await diarizer.warm()
+        for warm in (listener.warm, diarizer.warm if diarizer else trio.lowlevel.checkpoint):
+            with suppress(AsrError):  # a crash was logged; the first request loads it then
+                await warm()
 
     async def transcribe(
         self,
@@ -176,18 +178,21 @@ class House:
         live: bool = False,
         once_read: Callable[[], Awaitable[None]] = nothing_to_do,
         watch: Watch | None = None,
+        job: str = "",
     ) -> Transcript:
         """The transcript of a file, when its turn has come. Raises every kind of AsrError.
 
         ``once_read`` is called when the file is not needed any more; ``live`` has ``notify`` told
-        segments before their window is at its end. ``watch`` is told how the request gets on.
+        segments before their window is at its end. ``watch`` is told how the request gets on. A
+        ``job`` has waited elsewhere, where its time is bounded, too; its work is kept for it.
         """
         model = self.models.resolve(options.model)
-        deadline_s = self.settings.request_deadline_s
+        deadline_s = inf if job else self.settings.request_deadline_s
         watcher = Watcher(watch, notify) if watch else None
         wait = watcher.wait if watcher else None
         with trio.move_on_after(deadline_s):
-            async with self.queue.place(client=client, priority=priority, watch=wait) as place:
+            line = partial(self.queue.place, client=client, priority=priority, watch=wait)
+            async with line(kept=bool(job)) as place:
                 self.metrics.queue_wait(place.waited_s)
                 if watcher:
                     watcher.read()
@@ -202,6 +207,7 @@ class House:
                     once_read=once_read,
                     priority=priority,
                     watcher=watcher,
+                    job=job,
                 )
         raise DeadlineExceeded(deadline_s)
 
@@ -244,6 +250,7 @@ async def open_house(
     read: Read | None = None,
     leave_thread: Callable[[], None] = lambda: None,
     return_freed: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
+    keep: Keep = NO_KEEP,
 ) -> AsyncIterator[House]:
     """All actors at work for as long as the context lasts; leaving stops them. Raises NoFfmpeg.
 
@@ -259,8 +266,7 @@ async def open_house(
         trio.open_nursery() as nursery,
     ):
         running_max = settings.running_max(machine.device)
-        start = partial(keep, nursery=nursery, health=health, metrics=metrics)
-        receiver = await nursery.start(run_receiver, spool, limits(settings))
+        start = partial(keep_at_work, nursery=nursery, health=health, metrics=metrics)
         line = partial(run_queue, running_max=running_max, waiting_max=settings.max_queue_size)
         queue: Queue = await nursery.start(partial(line, client_max=settings.client_max))
         gpu, intake = open_gpu()
@@ -270,11 +276,11 @@ async def open_house(
         listener = await employer.employ("listener", Listener, tools.finder, listening)
         diarizer = await employer.employ_if("diarizer", Diarizer, tools.diarizer, diarizing)
         aligner = await employer.employ_if("aligner", Aligner, tools.aligner, aligning)
-        await nursery.start(_sweeping(settings, return_freed), (gpu, listener, diarizer, aligner))
+        await nursery.start(sweeping(settings, return_freed), (gpu, listener, diarizer, aligner))
         stations = Stations(
             read=read or partial(decode, ffmpeg=find_ffmpeg(), seconds_max=settings.audio_max_s),
             fetcher=fetcher,
-            receiver=receiver,
+            receiver=await nursery.start(run_receiver, spool, limits(settings)),
             listener=listener,
             librarian=await nursery.start(run_librarian, models.fetch),
             letters=await nursery.start(run_librarian, tools.fetch_letters),
@@ -283,14 +289,8 @@ async def open_house(
             speakers=speakers,
             diarizer=diarizer,
             aligner=aligner,
+            cache=Cache(keep, tools.networks, machine.compute_type, gpu.board.names),
         )
         show(stations, queue, health, spool=spool)
         yield House(settings, machine, metrics, models, queue, stations, health, nursery)
         nursery.cancel_scope.cancel()
-
-
-def _sweeping(
-    settings: HouseSettings, return_freed: Callable[[], Awaitable[object]]
-) -> Callable[..., Awaitable[None]]:
-    idle_s, every_s = settings.keep_alive_s, settings.eviction_interval_s
-    return partial(run_sweeper, idle_s=idle_s, every_s=every_s, return_freed=return_freed)

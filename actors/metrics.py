@@ -268,6 +268,10 @@ class Metrics:
         self._rows.set_function(lambda: board.running)
         self._tokens_per_s.set_function(lambda: board.tokens_per_s)
 
+    def watch_loaded(self, count: Callable[[], int]) -> None:
+        """Read at each scrape how many models are in memory."""
+        self._models.set_function(count)
+
     def watch_connections(self, count: Callable[[], int]) -> None:
         """Read at each scrape how many clients are connected."""
         self._connections.set_function(count)

@@ -26,13 +26,15 @@ class Enter:
     """Somebody wants a place. ``turn`` hears NOW when the time has come.
 
     Its other end is closed by a caller who leaves, early or done; ours, by an actor that refuses.
-    Until then who is ``watched`` hears its place in line, from 1, whenever that has changed.
+    Until then who is ``watched`` hears its place in line, from 1, whenever that has changed. Who is
+    ``kept`` elsewhere was counted there.
     """
 
     client: str
     priority: Priority
     turn: trio.MemorySendChannel[int]
     watched: bool = False
+    kept: bool = False
 
     @property
     def gone(self) -> bool:
@@ -76,6 +78,7 @@ class Queue:
         self._running_max = running_max
         self._waiting_max = waiting_max
         self._places = trio.CapacityLimiter(running_max + waiting_max)
+        self._kept = 0
         self._pace = Pace()
 
     @asynccontextmanager
@@ -85,14 +88,17 @@ class Queue:
         client: str,
         priority: Priority = Priority.INTERACTIVE,
         watch: WatchPlace | None = None,
+        kept: bool = False,
     ) -> AsyncIterator[Place]:
         """Wait for a turn, and hold it until the context is left. Raises Busy at once if full.
 
-        ``watch`` is told the place in line, at once and whenever that changes.
+        ``watch`` is told the place in line, at once and whenever that changes. Who is ``kept`` has
+        waited elsewhere, and was counted there: it takes nobody's place, and only waits its turn.
         """
         came_s = trio.current_time()
+        taken = self._kept_place() if kept else self._taken_place()
         watched = watch is not None
-        with self._taken_place(), self._line(client, priority, watched=watched) as turn:
+        with taken, self._line(client, priority, watched=watched, kept=kept) as turn:
             try:
                 with stage("queue"):
                     while (place := await turn.receive()) != NOW:
@@ -112,7 +118,7 @@ class Queue:
             raise self._busy("every place in the queue is taken")
 
     def stats(self) -> QueueStats:
-        taken = int(self._places.borrowed_tokens)
+        taken = int(self._places.borrowed_tokens) + self._kept
         # Nobody waits while there is room: the actor lets in whom it can before it sleeps.
         running = min(taken, self._running_max)
         return QueueStats(taken - running, running, self._running_max, self._waiting_max)
@@ -130,12 +136,22 @@ class Queue:
             self._places.release_on_behalf_of(owner)
 
     @contextmanager
+    def _kept_place(self) -> Iterator[None]:
+        self._kept += 1
+        try:
+            yield
+        finally:
+            self._kept -= 1
+
+    @contextmanager
     def _line(
-        self, client: str, priority: Priority, *, watched: bool
+        self, client: str, priority: Priority, *, watched: bool, kept: bool
     ) -> Iterator[trio.MemoryReceiveChannel[int]]:
         tell, turn = trio.open_memory_channel[int](2)  # a place that is unread, and NOW
+        if kept:
+            client = f"{client}, kept"  # what is kept does not count among what its client asks
         try:
-            self._inbox.send_nowait(Enter(client, priority, tell, watched))
+            self._inbox.send_nowait(Enter(client, priority, tell, watched, kept))
         except (trio.WouldBlock, trio.BrokenResourceError):
             # As many came and left again before the actor could look, or the house is closing.
             raise self._busy("too many requests at once") from None
@@ -169,13 +185,14 @@ async def run_queue(
     ``client_max`` bounds the places of one client, waiting and running together. None by default:
     behind a proxy all requests come from one address.
     """
-    post, inbox = trio.open_memory_channel[Enter | Left](running_max + waiting_max + 1)
+    # As many again as may run: those who are kept elsewhere come no more than that at a time.
+    post, inbox = trio.open_memory_channel[Enter | Left](2 * running_max + waiting_max + 1)
     turns: Turns[Enter] = Turns(running_max, client_max=client_max)
     told: dict[Enter, int] = {}
     with inbox:
         task_status.started(Queue(post, running_max=running_max, waiting_max=waiting_max))
         async for message in inbox:
-            if isinstance(message, Enter) and not turns.add(message):
+            if isinstance(message, Enter) and not turns.add(message, counted=not message.kept):
                 message.turn.close()
             if not inbox.statistics().current_buffer_used:  # all that came are in the order
                 for ticket in turns.admit():

@@ -19,6 +19,7 @@ from asr.pipeline.speakers import Diarize
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from asr.actors.stages.addresses import SpeakerFinder
     from asr.actors.transcriber import Stations
     from asr.pipeline.audio import Audio
     from asr.pipeline.speakers import Clip, Diarization, SpeakerSettings
@@ -78,7 +79,11 @@ class Speakers:
 
 @asynccontextmanager
 async def speakers_beside(
-    options: Options, audio: Audio, stations: Stations, progress: Callable[[float], None]
+    options: Options,
+    audio: Audio,
+    stations: Stations,
+    diarizer: SpeakerFinder | None,
+    progress: Callable[[float], None],
 ) -> AsyncIterator[Speakers]:
     """Have it found out who speaks, beside what the block does; ``progress`` is told the share.
 
@@ -91,18 +96,18 @@ async def speakers_beside(
     async with open_clips(options.known_speakers, stations) as clips:
         progress(0.0)
         question = _question(options, audio, clips)
-        async with beside(partial(_diarize, question, stations, progress)) as later:
+        async with beside(partial(_diarize, question, diarizer, progress)) as later:
             yield Speakers(options, settings, later)
 
 
 async def _diarize(
-    question: Diarize, stations: Stations, progress: Callable[[float], None]
+    question: Diarize, diarizer: SpeakerFinder | None, progress: Callable[[float], None]
 ) -> Diarization:
     try:
-        if stations.diarizer is None:
+        if diarizer is None:
             raise SpeakersUnavailable("nothing that tells speakers apart is installed here")
         with stage("diarize", beside=True):
-            return await stations.diarizer.diarize(question, progress=progress)
+            return await diarizer.diarize(question, progress=progress)
     finally:
         progress(1.0)  # failed or not, the rest does not wait for it
 

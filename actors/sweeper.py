@@ -1,9 +1,16 @@
 """The eviction sweeper: owns nothing, but reminds the owners of models that time has passed."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from asr.actors.settings import HouseSettings
 
 
 class Owner(Protocol):
@@ -11,6 +18,14 @@ class Owner(Protocol):
 
     async def drop_idle(self, older_than_s: float, /) -> object:
         """Free what was last used at least that long ago, and say so when it is done."""
+
+
+def sweeping(
+    settings: HouseSettings, return_freed: Callable[[], Awaitable[object]]
+) -> Callable[..., Awaitable[None]]:
+    """The sweeper, as the operator wants it."""
+    idle_s, every_s = settings.keep_alive_s, settings.eviction_interval_s
+    return partial(run_sweeper, idle_s=idle_s, every_s=every_s, return_freed=return_freed)
 
 
 async def run_sweeper(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
+from asr.actors.stages.cache import Networks
 from asr.actors.workbench import run_worker
 from asr.actors.worker import open_worker
 
@@ -41,13 +42,15 @@ class Tools:
     not be known.
 
     ``fetch_letters`` brings what the aligner needs for a language to this disk, if it is not there:
-    it blocks, for minutes then. Raises AlignmentUnavailable.
+    it blocks, for minutes then. Raises AlignmentUnavailable. ``networks`` tells those that are used
+    from others.
     """
 
     finder: Make[Audio, Found]
     diarizer: Make[Diarize, Diarized] | None = None
     aligner: Make[Align, tuple[Segment, ...]] | None = None
     fetch_letters: Callable[[str], Path] = _nothing
+    networks: Networks = field(default_factory=Networks)
 
 
 class Start(Protocol):

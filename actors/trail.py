@@ -24,13 +24,31 @@ Fact: TypeAlias = str | int | float
 class Stage:
     """When a request first came to a stage and last left it, and what it spent there, in seconds.
 
-    ``whole`` unless it was left before its end: by a client that went, or by an error.
+    Several of its tasks may be in it at the same time, which counts once. ``whole`` unless it was
+    left before its end: by a client that went, or by an error.
     """
 
     began_s: float
     ended_s: float
     busy_s: float = 0.0
     whole: bool = True
+    _inside: int = field(default=0, compare=False, repr=False)  # tasks that are in it now
+    _counted_s: float = field(default=0.0, compare=False, repr=False)  # busy_s is right until then
+
+    def enter(self, now_s: float) -> None:
+        """One of the request's tasks comes."""
+        self._count(now_s, +1)
+
+    def leave(self, now_s: float) -> None:
+        """One of them goes."""
+        self._count(now_s, -1)
+        self.ended_s = now_s
+
+    def _count(self, now_s: float, change: int) -> None:
+        if self._inside:
+            self.busy_s += now_s - self._counted_s
+        self._inside += change
+        self._counted_s = now_s
 
 
 @dataclass(slots=True)
@@ -71,8 +89,9 @@ def stage(name: str, *, beside: bool = False) -> Iterator[None]:
     if trail is None:
         yield
         return
-    began_s = trio.current_time()
-    seen = trail.stages.setdefault(name, Stage(began_s, began_s))
+    now_s = trio.current_time()
+    seen = trail.stages.setdefault(name, Stage(now_s, now_s))
+    seen.enter(now_s)
     try:
         yield
     except BaseException as error:
@@ -81,14 +100,22 @@ def stage(name: str, *, beside: bool = False) -> Iterator[None]:
             trail.left_in = name
         raise
     finally:
-        seen.ended_s = trio.current_time()
-        seen.busy_s += seen.ended_s - began_s
+        seen.leave(trio.current_time())
 
 
 def note(**facts: Fact) -> None:
     """Something is known of the request; what is said again replaces what was said before."""
     if trail := _TRAIL.get():
         trail.facts |= facts
+
+
+def went(name: str, *, busy_s: float) -> None:
+    """The request was in a stage on another machine, for so long, and has just left it."""
+    if trail := _TRAIL.get():
+        now_s = trio.current_time()
+        seen = trail.stages.setdefault(name, Stage(now_s - busy_s, now_s))
+        seen.ended_s = now_s
+        seen.busy_s += busy_s
 
 
 def request_id() -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from asr.actors.ahead import LIVE_PATIENCE_S, PATIENCE_S, Ahead
+from asr.actors.ahead import CALM, LIVE, Ahead, Pace, helped_by
 from asr.actors.alignment import words_beside
 from asr.actors.ear import Ear, Notify
 from asr.actors.forecast import Speeds
+from asr.actors.groups import Groups
 from asr.actors.speakers import speakers_beside
+from asr.actors.stages.addresses import Addresses, Decoder
+from asr.actors.stages.cache import Cache
 from asr.actors.trail import note, stage
 from asr.actors.turns import Priority
 from asr.actors.watch import watched
@@ -26,11 +30,11 @@ from asr.pipeline.types import (
     Progress,
     Segment,
     Transcript,
-    Window,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from asr.actors.aligner import Aligner
@@ -59,6 +63,18 @@ class Read(Protocol):
     ) -> Audio: ...
 
 
+class Together(Protocol):
+    """Has files decoded here and elsewhere."""
+
+    def helpers(self, model: str) -> int:
+        """How many others would help with what this model is to decode now."""
+        ...
+
+    def file(self) -> AbstractAsyncContextManager[Decoder]:
+        """Who decodes a file, until the block ends."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stations:
     """Where a request passes by."""
@@ -75,10 +91,24 @@ class Stations:
     diarizer: Diarizer | None = None
     aligner: Aligner | None = None
     speeds: Speeds = field(default_factory=Speeds)
+    cache: Cache = field(default_factory=Cache)
+    together: Together | None = None  # the GPU and others, where others help with long files
 
     async def samples(self, source: Path, target: Path, wanted: Wanted) -> Audio:
         """The sound of a file, as samples in another one."""
         return await self.read(source, target, wanted, check=self.receiver.check_room)
+
+    @asynccontextmanager
+    async def known(self, audio: Audio, job: str) -> AsyncIterator[Addresses]:
+        """Those who work on samples, with what is known of these; ``job`` as of ``House``."""
+        async with self.together.file() if self.together else nullcontext(self.gpu) as decoder:
+            yield await self.cache.addresses(
+                Addresses(decoder, self.listener, self.diarizer, self.aligner),
+                audio,
+                job=job,
+                speakers=self.speakers,
+                letters=self.letters,
+            )
 
 
 async def nothing_to_do() -> None:
@@ -97,23 +127,32 @@ async def transcribe(
     live: bool = False,
     priority: Priority = Priority.INTERACTIVE,
     watcher: Watcher | None = None,
+    job: str = "",
 ) -> Transcript:
     """The transcript of a file; ``model`` is a canonical name, ``raw`` says it is bare samples.
 
     ``once_read`` is called when the file is not needed any more. ``live`` tells segments as soon as
-    they are likely to stay, and not only with their window.
+    they are likely to stay, and not only with their window. What is computed is kept for the
+    ``job``, if that is not empty, and not computed again.
     """
     began_s = trio.current_time()
     speed = partial(stations.speeds.of, kind := (model, options.diarize))
     with stations.receiver.scratch(".pcm") as target:
         audio = await _read(source, target, Wanted(raw, options.audio_track), stations)
         await once_read()
-        async with watched(audio, watcher, speed):
+        async with stations.known(audio, job) as addresses, watched(audio, watcher, speed):
             with stage("model"):
                 folder = ModelFolder(model, await stations.librarian.fetch(model))
             at_work_s = trio.current_time()
             transcript = await _heard(
-                audio, options, folder, stations, notify, live=live, priority=priority
+                audio,
+                options,
+                folder,
+                stations,
+                addresses,
+                notify,
+                live=live,
+                priority=priority,
             )
     now_s = trio.current_time()
     stations.speeds.record(kind, audio.duration_s, now_s - at_work_s)
@@ -126,37 +165,32 @@ async def _heard(
     options: Options,
     folder: ModelFolder,
     stations: Stations,
+    at: Addresses,
     notify: Notify,
     *,
     live: bool,
     priority: Priority,
 ) -> Transcript:
     """What is said in samples on disk, when, and by whom."""
-    language = options.language
     ear = Ear(audio, notify)
     async with (
-        speakers_beside(options, audio, stations, ear.diarized) as speakers,
-        words_beside(options, audio, stations) as words,
-        stations.listener.find_speech(audio) as speech,
+        speakers_beside(options, audio, stations, at.diarizer, ear.diarized) as speakers,
+        words_beside(options, audio, at.aligner, stations.letters) as words,
+        at.listener.find_speech(audio) as speech,
     ):
         notify(Progress(0.0, audio.duration_s))  # what could be refused was
-        ahead = Ahead(audio, speech, patience_s=LIVE_PATIENCE_S if live else PATIENCE_S)
-        count = 0
-        while windows := await _next_windows(ahead):
-            count += len(windows)
-            with stage("decode"):
-                if language is None:  # that of the first speech, as in OpenAI's reference
-                    language = (await stations.gpu.detect(folder, windows[0])).language
-                await stations.gpu.decode(
-                    folder,
-                    windows,
-                    _decoding(options, language),
-                    priority=priority,
-                    heard=partial(_hear, ear, words, language),
-                    growing=ear.grow if live else None,
-                )
-        language = language or LANGUAGE_OF_SILENCE
-        note(model=folder.name, windows=count, language=language)
+        groups = Groups(
+            at.gpu,
+            folder,
+            priority,
+            decoding=partial(_decoding, options),
+            heard=partial(_hear, ear, words),
+            growing=ear.grow if live else None,
+            language=options.language,
+        )
+        await groups.decode(Ahead(audio, speech, _pace(stations, folder.name, live=live)))
+        language = groups.language or LANGUAGE_OF_SILENCE
+        note(model=folder.name, windows=groups.count, language=language)
         ear.end()
         timed, spoken = await _joined(tuple(ear.heard.segments), words, speakers)
     return Transcript(
@@ -169,6 +203,14 @@ async def _heard(
     )
 
 
+def _pace(stations: Stations, model: str, *, live: bool) -> Pace:
+    """How windows are given out to whoever decodes them."""
+    if live:
+        return LIVE
+    others = stations.together.helpers(model) if stations.together else 0
+    return helped_by(others) if others else CALM
+
+
 async def _read(source: Path, target: Path, wanted: Wanted, stations: Stations) -> Audio:
     with stage("read"):
         audio = await stations.samples(source, target, wanted)
@@ -179,11 +221,6 @@ async def _read(source: Path, target: Path, wanted: Wanted, stations: Stations) 
 
 def _size(file: Path) -> int:
     return file.stat().st_size
-
-
-async def _next_windows(ahead: Ahead) -> tuple[Window, ...]:
-    with stage("vad"):
-        return await ahead.windows()
 
 
 async def _joined(
@@ -201,7 +238,7 @@ def _note_speed(metrics: Metrics, audio_s: float, work_s: float) -> None:
         note(speed=round(audio_s / work_s, 2))
 
 
-def _hear(ear: Ear, words: WordTimes, language: str, answer: Heard) -> None:
+def _hear(ear: Ear, words: WordTimes, answer: Heard, language: str) -> None:
     """A window is answered: its words can be looked for while the next is decoded."""
     words.take(ear.hear(answer), language)
 

@@ -96,9 +96,12 @@ class Turns(Generic[T]):
         """The tickets that wait, in no order to rely on."""
         return [ticket for ring in self._waiting.values() for ticket in ring.tickets()]
 
-    def add(self, ticket: T) -> bool:
-        """Whether the ticket may wait: not when its client holds its share already."""
-        if self._client_max is not None:
+    def add(self, ticket: T, *, counted: bool = True) -> bool:
+        """Whether the ticket may wait: not when its client holds its share already.
+
+        One that is not ``counted`` here is bounded elsewhere.
+        """
+        if counted and self._client_max is not None:
             held = [t for t in self.tickets() if t.client == ticket.client and not t.gone]
             if len(held) >= self._client_max:
                 return False

@@ -15,6 +15,7 @@ from dotenv.parser import parse_stream
 from pydantic import ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from asr.actors.fetcher import UrlSettings
+from asr.actors.jobs.settings import ClusterSettings, JobSettings
 from asr.actors.settings import HouseSettings
 from asr.http.settings import HttpSettings
 from asr.pipeline.diarize.parameters import parameters
@@ -42,6 +43,12 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "ASR_AUDIO_MAX_S": Range(least=1),
         "ASR_CONNECTIONS_MAX": Range(least=1),
         "ASR_HANG_S": Range(least=1),
+        "ASR_INLINE_MAX_MB": Range(least=1, most=256),
+        "ASR_JOBS_AT_ONCE": Range(least=1),
+        "ASR_JOBS_AUDIO_MAX_MB": Range(least=1),
+        "ASR_JOBS_DEADLINE_S": Range(least=1),
+        "ASR_JOBS_KEEP_S": Range(least=60),
+        "ASR_LEASE_S": Range(least=1),
         "ASR_MEMORY_MAX_MB": Range(least=1),
         "ASR_MODELS_MAX_MB": Range(least=1),
         "ASR_REQUEST_DEADLINE_S": Range(least=1),
@@ -86,6 +93,8 @@ class Settings:
     engine: EngineSettings
     speakers: SpeakerSettings
     house: HouseSettings
+    jobs: JobSettings
+    cluster: ClusterSettings
     urls: UrlSettings
     http: HttpSettings
     log: LogSettings

@@ -69,8 +69,8 @@ def ours(job: Job) -> Heard:
     """The house, without its HTTP front, asked for all files at once."""
     import trio
 
+    from asr.building import open_the_house
     from asr.pipeline.types import Options
-    from asr.run import open_the_house
     from asr.settings import Settings
 
     given = {"DEVICE": "cpu", "PRELOAD_MODEL": job.model, "GPU_CONCURRENCY": str(len(job.files))}

@@ -121,8 +121,8 @@ def measure(case: Case) -> Cost:
     """The cost, measured here."""
     import trio
 
+    from asr.building import open_the_house
     from asr.pipeline.types import Options
-    from asr.run import open_the_house
     from asr.settings import Settings
 
     words: list[int] = []

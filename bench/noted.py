@@ -15,6 +15,7 @@ from functools import wraps
 from pathlib import Path
 from typing import IO, Any
 
+import asr.building
 import asr.run
 from asr.blas import preload_blas
 from tests.real.watched import watch
@@ -68,7 +69,7 @@ def main() -> int:
             notebook.write("walk", time.monotonic())
             return await walk(*arguments, **named)
 
-        watch(notebook.noted, engine=asr.run.load_engine, tools=asr.run.tools)
+        watch(notebook.noted, engine=asr.building.load_engine, tools=asr.building.tools)
         setattr(house, "transcribe", transcribe)  # noqa: B010
         return asr.run.main(["serve"])
 

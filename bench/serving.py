@@ -39,7 +39,9 @@ def serving(
     Its log goes into ``log``, if given, else where ours goes. ``program`` is what Python runs, if
     not ``run.py``.
     """
-    environ = {**os.environ, "ASR_LOG_LEVEL": "warning", **settings, "PORT": "0"}
+    # Nothing is kept unless that is the subject: a sound that is sent twice is twice the work.
+    quiet = {"ASR_LOG_LEVEL": "warning", "ASR_CACHE_MAX_MB": "0"}
+    environ = {**os.environ, **quiet, **settings, "PORT": "0"}
     began = time.perf_counter()
     command = [sys.executable, *(program or (str(ROOT / "run.py"),))]
     with subprocess.Popen(

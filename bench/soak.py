@@ -109,6 +109,7 @@ def main() -> int:
         log = Path(folder) / "log"
         settings = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
         settings["PRELOAD_MODEL"] = given.model
+        settings["ASR_JOBS_DIR"] = folder
         with log.open("wb") as lines, serving(lines, **settings) as service:
             print(f"{describe()}; {service.ready}\n{given.clients} clients, seed {given.seed}\n")
             calms = trio.run(soak, service, given, ledger)

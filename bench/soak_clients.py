@@ -71,6 +71,7 @@ class Visitor:
             self.with_speakers: 4,
             self.other_model: 10,
             self.language: 6,
+            self.job: 8,
             self.bad: 14,
             self.leaves: 12,
             self.leaves_an_upload: 6,
@@ -123,6 +124,27 @@ class Visitor:
         answer, request_id = await self._post(path, "audio_file", WARM_UP, "other model")
         if answer.status_code == 200:
             self.ledger.check(request_id, answer.text, WARM_UP)
+
+    async def job(self) -> None:
+        """A job: sent, followed to its end or ended half way, read, and deleted."""
+        file = self.chance.choice((SPEECH, WARM_UP))
+        answer, _ = await self._post("/v1/jobs", "file", file, "job")
+        if answer.status_code != 202:
+            return
+        path = answer.headers["Location"]
+        patience_s = self.chance.choice((ANSWER_MAX_S, PATIENCE_MAX_S))
+        with trio.move_on_after(patience_s) as patience:
+            await self.client.get(f"{path}/events", timeout=ANSWER_MAX_S)
+        if not patience.cancelled_caught:
+            request_id = self.ledger.new_id()
+            headers = {"X-Request-ID": request_id}
+            text = await self.client.get(
+                f"{path}/result", params={"format": "txt"}, headers=headers
+            )
+            self.ledger.note("job's result", text, request_id)
+            self.ledger.check(request_id, text.text, file)
+        for _ in ("ended, if it is not", "forgotten"):
+            await self.client.delete(path)
 
     async def language(self) -> None:
         """Only the language."""
@@ -196,6 +218,6 @@ class Visitor:
             timeout=ANSWER_MAX_S,
         )
         self.ledger.note(what, answer, request_id)
-        if answer.status_code not in {200, 503}:
+        if answer.status_code not in {200, 202, 503}:
             self.ledger.wrong.append(f"{request_id}: {answer.status_code}: {answer.text[:80]!r}")
         return answer, request_id

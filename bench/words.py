@@ -78,8 +78,8 @@ def measured(model: str, known: Sequence[Recording]) -> Iterator[Timed]:
 
 def transcribed(model: str, files: Sequence[Path]) -> list[list[Onset]]:
     """The words of each file, as clients get them; all files are asked for at once."""
+    from asr.building import open_the_house
     from asr.pipeline.types import Options
-    from asr.run import open_the_house
     from asr.settings import Settings
 
     given = {"DEVICE": "cpu", "PRELOAD_MODEL": model}

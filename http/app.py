@@ -21,6 +21,7 @@ from asr.http.door import Door
 from asr.http.errors import add_error_answers
 from asr.http.formatting import add_format_routes
 from asr.http.health import ALWAYS_OPEN, add_health_routes
+from asr.http.jobs import add_job_routes
 from asr.http.keys import add_keys
 from asr.http.models import add_model_routes
 from asr.http.openai import add_openai_routes
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from quart.wrappers.base import BaseRequestWebsocket
     from werkzeug.routing import MapAdapter
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
+    from asr.actors.jobs.register import Register
     from asr.http.settings import HttpSettings
 
 
@@ -70,8 +72,14 @@ class PlainJson(DefaultJSONProvider):
     sort_keys = False
 
 
-def create_app(house: House, settings: HttpSettings, *, door: Door | None = None) -> QuartTrio:
-    """The ASGI app for a house; ``door`` is who says that the house is closing."""
+def create_app(
+    house: AnyHouse,
+    settings: HttpSettings,
+    *,
+    jobs: Register | None = None,
+    door: Door | None = None,
+) -> QuartTrio:
+    """The ASGI app for a house and its ``jobs``; ``door`` says that the house is closing."""
     app = FrontDesk("asr.http.app", static_folder=None)
     app.json = PlainJson(app)
     door = door or Door()
@@ -93,6 +101,7 @@ def create_app(house: House, settings: HttpSettings, *, door: Door | None = None
     add_asr_routes(app, house, settings)
     add_detect_routes(app, house, settings)
     add_openai_routes(app, house, settings)
+    add_job_routes(app, house, settings, jobs)
     add_format_routes(app, settings)
     add_model_routes(app, house)
     page = read_page()

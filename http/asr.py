@@ -30,7 +30,7 @@ from asr.pipeline.formats import CLASSIC, WRAPPED, asr_json
 if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
     from asr.http.fields import Fields
     from asr.http.forms import Dialect
     from asr.http.settings import HttpSettings
@@ -56,7 +56,7 @@ class Wish:
     remarks: tuple[str, ...]
 
 
-def add_asr_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
+def add_asr_routes(app: QuartTrio, house: AnyHouse, settings: HttpSettings) -> None:
     """Serve /asr."""
 
     @app.post("/asr")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asr.http.settings import HttpSettings
 
 METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
-EXPOSED = "Asr-Engine, Asr-Warnings, Content-Disposition, Retry-After, X-Request-Id"
+EXPOSED = "Asr-Engine, Asr-Warnings, Content-Disposition, Location, Retry-After, X-Request-Id"
 MAX_AGE_S = 7200  # Chromium remembers no longer
 
 # OpenAI's SDK sends some twenty names of its own, of about 25 letters each.

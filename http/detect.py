@@ -18,14 +18,14 @@ from asr.pipeline.languages import english_name
 if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
     from asr.http.settings import HttpSettings
 
 # Bazarr knows no Cantonese, and fails on its name.
 ANSWERED_AS = {"yue": "zh"}
 
 
-def add_detect_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
+def add_detect_routes(app: QuartTrio, house: AnyHouse, settings: HttpSettings) -> None:
     """Serve /detect-language."""
 
     @app.post("/detect-language")

@@ -28,6 +28,7 @@ class Door:
         self._empty = trio.Event()
         self._over = False
         self._at_work: set[trio.CancelScope] = set()
+        self._watching: set[trio.CancelScope] = set()
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -56,9 +57,26 @@ class Door:
         if work.cancelled_caught:
             raise ShuttingDown
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look at what goes on without this request: over, without a word, once the house closes.
+
+        Nothing is lost by that, and nobody's work has to wait for who only looks.
+        """
+        with trio.CancelScope() as watch:
+            if self.closed:
+                watch.cancel()
+            self._watching.add(watch)
+            try:
+                yield
+            finally:
+                self._watching.remove(watch)
+
     def close(self) -> None:
         """Take no new requests, and wait only shortly for clients that are slow."""
         self.closed = True
+        for watch in self._watching:
+            watch.cancel()
         self.patience.lower(CLOSING_PATIENCE_S)
         self._look()
 

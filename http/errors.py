@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from quart import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from asr.actors.jobs.journal import JournalFailed, JournalInUse
+from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
+from asr.actors.jobs.register import NotDone
 from asr.actors.trail import note
 from asr.pipeline.errors import (
     AsrError,
@@ -48,6 +51,17 @@ class MissingFile(InvalidRequest):
     """The form has no file; the two dialects answer it with different numbers."""
 
 
+class KeyReused(InvalidRequest):
+    """An Idempotency-Key comes with another request than before."""
+
+
+class NoJobs(AsrError):
+    """This server has no place where jobs could be kept."""
+
+    def __init__(self) -> None:
+        super().__init__("This server keeps no jobs")
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What an error is to a client; ``retry_after_s`` where it is worth coming back."""
@@ -76,9 +90,21 @@ FAULTS: Mapping[type[AsrError], Fault] = MappingProxyType(
         ModelUnavailable: Fault(503, "server_error", "model_unavailable", retry_after_s=30),
         StorageFull: Fault(503, "server_error", "storage_full", retry_after_s=30),
         DeadlineExceeded: Fault(504, "server_error", "deadline_exceeded"),
+        KeyReused: Fault(422, "invalid_request_error", "idempotency_key_reused"),
+        UnknownJob: Fault(404, "invalid_request_error", "job_not_found"),
+        NotDone: Fault(409, "invalid_request_error", "job_not_done"),
+        NoJobs: Fault(503, "server_error", "no_jobs"),
+        ClientBusy: Fault(429, "rate_limit_error", "client_busy"),
+        QueueUnavailable: Fault(503, "server_error", "queue_unavailable"),
+        JournalFailed: Fault(503, "server_error", "jobs_not_kept", retry_after_s=30),
+        JournalInUse: Fault(503, "server_error", "jobs_not_kept", retry_after_s=30),
+        Poison: Fault(500, "server_error", "job_crashed"),
         AsrError: Fault(500, "server_error"),
     }
 )
+
+# What only who asks for a job hears.
+OF_JOBS = frozenset({KeyReused, UnknownJob, NotDone, NoJobs, JournalFailed, JournalInUse})
 
 # Where /asr's number differs from /v1's.
 ASR_STATUS: Mapping[type[AsrError], int] = MappingProxyType({MissingFile: 422})
@@ -101,10 +127,16 @@ def openai_error(error: AsrError) -> dict[str, Any]:
 
     It goes to a client, so it is put down as the one that ended the request.
     """
+    words = in_words(error)
+    note(error=words["code"] or "invalid_request")
+    return words
+
+
+def in_words(error: AsrError) -> dict[str, Any]:
+    """An error, also one of another time, as OpenAI's envelope holds it."""
     fault = fault_of(error)
     param = error.param if isinstance(error, InvalidRequest) else None
     code = (error.code if isinstance(error, InvalidRequest) else None) or fault.code
-    note(error=code or "invalid_request")
     return {"message": error.message, "type": fault.type, "param": param, "code": code}
 
 

@@ -14,7 +14,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from asr.http import parameters as known
 from asr.http.answers import as_json, text_warnings, warned, with_warnings
 from asr.http.fields import Fields
-from asr.http.forms import layout, remarks
+from asr.http.forms import layout as layout_of
+from asr.http.forms import remarks
 from asr.http.uploads import next_chunk
 from asr.pipeline.cues import AS_SEGMENTS
 from asr.pipeline.errors import InvalidRequest, TooLarge
@@ -22,10 +23,14 @@ from asr.pipeline.formats import FILES, asr_json, verbose_json
 from asr.pipeline.verbose import read_verbose_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from quart.wrappers import Request
     from quart_trio import QuartTrio
 
     from asr.http.settings import HttpSettings
+    from asr.pipeline.cues import Layout
+    from asr.pipeline.formats import Granularity, TextFormat
     from asr.pipeline.types import Transcript
 
 BODY_BYTES_MAX = 16_000_000
@@ -76,23 +81,37 @@ def formatted(body: bytes) -> Response:
     values = read_object(body)
     fields = fields_of(values)
     name = fields.read(known.FORMAT)
-    lines = layout(fields, default=AS_SEGMENTS)
+    lines = layout_of(fields, default=AS_SEGMENTS)
     speakers = fields.read(known.SHOW_SPEAKERS)
     transcript = read_verbose_json(values.get(TRANSCRIPT), param=TRANSCRIPT)
     transcript = warned(transcript, tuple(remarks(fields, known.FORMATTING, format=name)))
     if not speakers:
         transcript = nameless(transcript)
     if name in FILES:
-        style = FILES[name]
-        text = style.write(transcript, speakers=speakers, layout=lines)
-        response = Response(text, content_type=style.content_type)
-        return with_warnings(response, text_warnings(transcript, style, lines))
+        return in_text(transcript, FILES[name], speakers=speakers, layout=lines)
     if name == "json":
-        made: dict[str, Any] = asr_json(transcript, listed=False)
-    else:
-        worded = any(segment.words for segment in transcript.segments)
-        made = verbose_json(transcript, ("word", "segment") if worded else ())
+        return as_object(asr_json(transcript, listed=False))
+    return as_object(verbose_json(transcript, all_there_is(transcript)))
+
+
+def in_text(
+    transcript: Transcript, style: TextFormat, *, speakers: bool, layout: Layout
+) -> Response:
+    """The transcript as a file of a format."""
+    text = style.write(transcript, speakers=speakers, layout=layout)
+    response = Response(text, content_type=style.content_type)
+    return with_warnings(response, text_warnings(transcript, style, layout))
+
+
+def as_object(made: Mapping[str, Any]) -> Response:
+    """An object as an answer."""
     return Response(as_json(made), content_type="application/json")
+
+
+def all_there_is(transcript: Transcript) -> tuple[Granularity, ...]:
+    """What a transcript has times of."""
+    worded = any(segment.words for segment in transcript.segments)
+    return ("word", "segment") if worded else ("segment",)
 
 
 def read_object(body: bytes) -> dict[str, Any]:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from quart_trio import QuartTrio
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
 
 # Answered even while the server drains: it is alive, and its last numbers count.
 ALWAYS_OPEN = frozenset({"/health", "/metrics", "/queue-metrics"})
 
 
 def add_health_routes(
-    app: QuartTrio, house: House, *, version: str, front: Callable[[], Response]
+    app: QuartTrio, house: AnyHouse, *, version: str, front: Callable[[], Response]
 ) -> None:
     """Serve /, /health, /queue-metrics and /metrics; ``front`` is what people see at /."""
 
@@ -58,17 +58,17 @@ def prefers_html() -> bool:
     return request.accept_mimetypes.best_match(kinds) == "text/html"
 
 
-def device(house: House) -> dict[str, Any]:
+def device(house: AnyHouse) -> dict[str, Any]:
     """Where the work is done; "simple" is the reference service's word for one process."""
     return {"device": house.device, "serve_mode": "simple"}
 
 
-def models(house: House) -> dict[str, Any]:
+def models(house: AnyHouse) -> dict[str, Any]:
     """The names of the resident models."""
     return {"loaded_models": [model.name for model in house.loaded_models()]}
 
 
-def queue(house: House) -> dict[str, int]:
+def queue(house: AnyHouse) -> dict[str, int]:
     """The queue, in the reference service's words."""
     stats = house.queue_stats()
     return {

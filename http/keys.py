@@ -33,6 +33,8 @@ OPEN_BELOW = ("/docs/", "/page/")
 BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 ALIAS = "api-key"  # Azure's name for it
 
+OWNER_DIGITS = 16  # of a key's digest: enough to tell keys apart, too few to be one
+
 HOW = "Authorization: Bearer KEY"
 
 
@@ -51,6 +53,7 @@ def add_keys(app: QuartTrio, settings: HttpSettings) -> None:
         if number is None:
             return refusal(given=bool(given))
         g.key_name = f"key {number}"
+        g.owner = f"key-{digests[number - 1].hex()[:OWNER_DIGITS]}"
         note(client=g.key_name)
         return None
 
@@ -63,6 +66,15 @@ def client_of(request: Request) -> str:
     """
     name: str | None = g.get("key_name")
     return name or (request.scope.get("client") or ("",))[0]
+
+
+def owner() -> str | None:
+    """Whose jobs this request may see and end; None: everybody's, as there are no keys.
+
+    It is made of the key itself, not of its place: jobs outlast the setting.
+    """
+    name: str | None = g.get("owner")
+    return name
 
 
 def is_open(path: str) -> bool:

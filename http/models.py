@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from quart_trio import QuartTrio
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
     from asr.pipeline.models import ModelInfo
 
 WHISPER_RELEASED = 1_663_718_400  # 2022-09-21: clients want a number in ``created``
@@ -34,7 +34,7 @@ STAYS: Mapping[Unloaded, tuple[HTTPStatus, str]] = MappingProxyType(
 )
 
 
-def add_model_routes(app: QuartTrio, house: House) -> None:
+def add_model_routes(app: QuartTrio, house: AnyHouse) -> None:
     """Serve /v1/models and /api/ps; a model's name may hold slashes."""
 
     @app.get("/v1/models")
@@ -73,12 +73,12 @@ def add_model_routes(app: QuartTrio, house: House) -> None:
         return jsonify({"model": meant, "loaded": False})
 
 
-def loaded(house: House) -> dict[str, int]:
+def loaded(house: AnyHouse) -> dict[str, int]:
     """The models in memory, and the bytes of their weights there."""
     return {model.name: model.bytes for model in house.loaded_models()}
 
 
-def all_cards(house: House) -> Iterator[dict[str, Any]]:
+def all_cards(house: AnyHouse) -> Iterator[dict[str, Any]]:
     """Those that may be asked for by name, and whatever else is in memory. Looks at the disk."""
     here, default = loaded(house), house.models.default
     infos = {info.name: info for info in house.models.catalogue()}

@@ -80,13 +80,13 @@ class UrlEncodedForm:
 class MultipartForm:
     """A form of parts, one of which is a file.
 
-    The file is the part of the right *field name*: old clients send its file name in a way that
+    The file is the part of a right *field name*: old clients send its file name in a way that
     no parser understands, so that the part looks like a plain field.
     """
 
-    def __init__(self, boundary: bytes, file_field: str) -> None:
+    def __init__(self, boundary: bytes, *file_fields: str) -> None:
         self.file_name = ""
-        self._file_field = file_field
+        self._file_fields = file_fields
         self._fields: list[tuple[str, bytearray]] = []
         self._field_bytes = 0
         self._preamble = bytearray()
@@ -169,11 +169,11 @@ class MultipartForm:
     def _open_part(self) -> None:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"name", b"").decode(errors="replace")
-        self._in_file = name == self._file_field
+        self._in_file = name in self._file_fields
         if self._in_file:
             self._open_file(options.get(b"filename", b""))
         elif b"filename" in options:
-            wanted = f"the file goes into {self._file_field!r}"
+            wanted = f"the file goes into {self._file_fields[0]!r}"
             raise InvalidRequest(f"Unknown file field {name[:40]!r}; {wanted}", param=name[:40])
         else:
             self._open_field(name)
@@ -187,7 +187,7 @@ class MultipartForm:
 
     def _open_file(self, file_name: bytes) -> None:
         if self.has_file:
-            raise InvalidRequest("The form has more than one file", param=self._file_field)
+            raise InvalidRequest("The form has more than one file", param=self._file_fields[0])
         self.has_file = True
         self.file_name = file_name.decode(errors="replace")
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from quart_trio import QuartTrio
 
+    from asr.actors.any_house import AnyHouse
     from asr.actors.ear import Notify
-    from asr.actors.house import House
     from asr.actors.watch import Watch
     from asr.http.fields import Fields
     from asr.http.settings import HttpSettings
@@ -53,7 +53,7 @@ class Wish:
         return Shown(asked.diarize, asked.logprobs, asked.words, self.progress)
 
 
-def add_openai_routes(app: QuartTrio, house: House, settings: HttpSettings) -> None:
+def add_openai_routes(app: QuartTrio, house: AnyHouse, settings: HttpSettings) -> None:
     """Serve /v1/audio, and the same under Azure's path, where the model is in the address."""
 
     async def transcribe(task: Task, model: str | None = None) -> Response:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from hypercorn.typing import ASGIFramework
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
+    from asr.actors.jobs.register import Register
     from asr.actors.trail import Trail
     from asr.http.edge import App
     from asr.http.patience import Patience
@@ -36,11 +37,12 @@ CUT_S = 2.0  # from the end of the drain until connections are cut: for the last
 
 
 async def serve(
-    house: House,
+    house: AnyHouse,
     settings: HttpSettings,
     *,
     stop: trio.Event,
     drain_s: float,
+    jobs: Register | None = None,
     told: Callable[[Trail], None] = untold,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -52,7 +54,7 @@ async def serve(
     """
     install_guards()
     door = Door()
-    app = cast("App", create_app(house, settings, door=door))
+    app = cast("App", create_app(house, settings, jobs=jobs, door=door))
     hops = settings.proxy_hops
     edge = Edge(app, door=door, metrics=house.metrics, proxy_hops=hops, told=told)
     listeners = await open_listeners(settings)

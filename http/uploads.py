@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from quart.wrappers import Request
 
-    from asr.actors.house import House
+    from asr.actors.any_house import AnyHouse
     from asr.actors.receiver import Spool
     from asr.http.settings import HttpSettings
 
@@ -55,20 +55,22 @@ class Upload:
 @asynccontextmanager
 async def receive_upload(
     request: Request,
-    house: House,
+    house: AnyHouse,
     *,
     file_field: str,
+    other_field: str = "",
     settings: HttpSettings,
     bytes_kept: int | None = None,
 ) -> AsyncIterator[Upload]:
     """Store the body's file, or what its ``url`` names, until the context is left.
 
+    The file is in ``file_field``, or in ``other_field`` if there is a second name for it.
     What comes after ``bytes_kept`` of the file is read and dropped. Raises InvalidRequest for a
     malformed form, MissingFile, UnreadableAudio for an empty file, TooLarge as soon as the bytes or
     their announcement say so, RequestTimeout for a slow client.
     """
     receiver = house.receiver
-    form = form_of(request, file_field)
+    form = form_of(request, file_field, other_field)
     declared = declared_bytes(request.content_length, receiver.max_bytes)
     if bytes_kept is not None and declared is not None:
         declared = min(declared, bytes_kept)
@@ -134,12 +136,12 @@ async def next_chunk(request: Request, *, patience_s: float) -> bytes | None:
     raise RequestTimeout
 
 
-def form_of(request: Request, file_field: str) -> Form:
+def form_of(request: Request, file_field: str, other_field: str = "") -> Form:
     """What will take the body in, or MissingFile when that is no form."""
     kind, options = parse_options_header(request.headers.get("Content-Type"))
     boundary = options.get(b"boundary")
     if kind == b"multipart/form-data" and boundary:
-        return MultipartForm(boundary, file_field)
+        return MultipartForm(boundary, *filter(None, (file_field, other_field)))
     if kind == b"application/x-www-form-urlencoded" or known.URL.name in request.args:
         return UrlEncodedForm()
     raise missing(file_field)

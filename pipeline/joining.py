@@ -51,6 +51,14 @@ def attribute(
     return tuple(_in_order(part for segment in segments for part in _parts(segment, turns)))
 
 
+def ended_at_changes(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Segments that have their speakers, ended where those change, as ``resegment`` would have it.
+
+    Only where words are placed and know who says them.
+    """
+    return tuple(_in_order(part for segment in segments for part in _cut(segment, segment.words)))
+
+
 def without_words(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """The segments without their words, if nobody asked for those."""
     return tuple(replace(segment, words=()) for segment in segments)
@@ -156,13 +164,18 @@ def _parts(segment: Segment, turns: Turns) -> Iterable[Segment]:
     if not any(map(_length_s, words)):
         evenly = (Word(unit.text, unit.start_s, unit.end_s) for unit in units_of(segment))
         words = _by_speakers(tuple(evenly), turns)
+    return _cut(named, words)
+
+
+def _cut(segment: Segment, words: Sequence[Word]) -> Iterable[Segment]:
+    """The segment, cut where its words begin to be said by somebody else."""
     runs = list(_runs(segment.text, words))
     if len(runs) < 2:
-        return (named,)
+        return (segment,)
     # All of the segment's time is somebody's.
     runs[0] = runs[0]._replace(first=0, start_s=segment.start_s)
     runs[-1] = runs[-1]._replace(end_s=segment.end_s)
-    return cut(named, runs)
+    return cut(segment, runs)
 
 
 def _runs(text: str, words: Sequence[Word]) -> Iterator[Part]:

@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from asr.pipeline.languages import NAMES
-from asr.pipeline.names import PUBLISHED, SHORT
 from asr.terminal.arguments import make_parser
 from asr.terminal.exits import DONE
+from asr.terminal.spoken import Kind, Slot, Spoken, further, spoken
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator, Mapping
-
-Kind = Literal["switch", "words", "file", "folder", "text"]
-
-# What can be said there besides other things: the parser leaves that open.
-KNOWN: Mapping[str, tuple[str, ...]] = {
-    "model": (*PUBLISHED, *SHORT),
-    "language": tuple(NAMES),
-}
-KINDS: Mapping[object, Kind] = {"FILE": "file", "DIR": "folder"}
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Something that can be said: an option by its names, or an argument, which has none."""
-
-    names: tuple[str, ...]
-    kind: Kind
-    help: str
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A command with what can be said after it; the program itself has no name."""
-
-    name: str
-    help: str
-    slots: tuple[Slot, ...]
-
-    @property
-    def options(self) -> tuple[Slot, ...]:
-        return tuple(slot for slot in self.slots if slot.names)
-
-    @property
-    def argument(self) -> Slot | None:
-        """What follows without a name; none of our commands has two kinds of it."""
-        return next((slot for slot in self.slots if not slot.names), None)
 
 
 def show_script(shell: str) -> int:
@@ -61,31 +22,7 @@ def show_script(shell: str) -> int:
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
     """The script for bash, zsh or fish."""
-    return WRITERS[shell](tuple(_spoken(parser)))
-
-
-def _spoken(parser: argparse.ArgumentParser) -> Iterator[Spoken]:
-    """The program, then its commands."""
-    yield Spoken("", "", tuple(_slots(parser)))
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, command in action.choices.items():
-                yield Spoken(name, command.description or "", tuple(_slots(command)))
-
-
-def _slots(parser: argparse.ArgumentParser) -> Iterator[Slot]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            continue
-        names = tuple(action.option_strings)
-        help = (action.help or "").partition(";")[0]
-        words = tuple(map(str, action.choices or ())) or KNOWN.get(action.dest, ())
-        if action.nargs == 0:
-            yield Slot(names, "switch", help)
-        elif words:
-            yield Slot(names, "words", help, words)
-        else:
-            yield Slot(names, KINDS.get(action.metavar, "text"), help)
+    return WRITERS[shell](tuple(spoken(parser)))
 
 
 BASH = """\
@@ -102,7 +39,9 @@ _asr_service() {{
         case ${{COMP_WORDS[i]}} in
             {valued}) ((i++)); if [[ ${{COMP_WORDS[i]}} == "=" ]]; then ((i++)); fi ;;
             -* | "=") ;;
-            *) cmd=${{COMP_WORDS[i]}}; break ;;
+            *)
+                cmd=${{cmd:+$cmd }}${{COMP_WORDS[i]}}
+                case $cmd in {groups}) ;; *) break ;; esac ;;
         esac
     done
     COMPREPLY=()
@@ -132,13 +71,17 @@ def bash(commands: tuple[Spoken, ...]) -> str:
         return BASH_KINDS[kind].format(words=" ".join(words))
 
     words = ""
-    for command in commands:
+    for command in reversed(commands):  # actions before their command, whose pattern fits them, too
         names = tuple(name for slot in command.options for name in slot.names)
         offered = done(Slot((), "words", "", names))
         words += f'        "{command.name} -"*) {offered} ;;\n'
         words += f'        "{command.name} "*) {done(_argument(command, commands))} ;;\n'
-    values, valued = _values(commands, done), " | ".join(_valued(commands[0]))
-    return BASH.format(values=values, words=words, valued=valued)
+    return BASH.format(
+        values=_values(commands, done),
+        words=words,
+        valued=_valued(commands),
+        groups=_said(commands),
+    )
 
 
 ZSH = """\
@@ -154,7 +97,9 @@ _asr_service() {{
         case $words[i] in
             {valued}) ((i++)) ;;
             -*) ;;
-            *) cmd=$words[i]; break ;;
+            *)
+                cmd=${{cmd:+$cmd }}$words[i]
+                case $cmd in {groups}) ;; *) break ;; esac ;;
         esac
     done
     case "$cmd $prev" in
@@ -188,16 +133,21 @@ def zsh(commands: tuple[Spoken, ...]) -> str:
         return f"said=({told}); _describe {title} said"
 
     words = ""
-    for command in commands:
+    for command in reversed(commands):  # actions before their command, whose pattern fits them, too
         options = ((name, slot.help) for slot in command.options for name in slot.names)
         words += f'        "{command.name} -"*) {listed("-o option", options)} ;;\n'
-        if command.name:
-            offered = done(command.argument)
+        if actions := further(command, commands):
+            names = ((each.name.split()[-1], each.help) for each in actions)
+            offered = listed("action" if command.name else "command", names)
         else:
-            offered = listed("command", ((each.name, each.help) for each in commands[1:]))
+            offered = done(command.argument)
         words += f'        "{command.name} "*) {offered} ;;\n'
-    values, valued = _values(commands, done), " | ".join(_valued(commands[0]))
-    return ZSH.format(values=values, words=words, valued=valued)
+    return ZSH.format(
+        values=_values(commands, done),
+        words=words,
+        valued=_valued(commands),
+        groups=_said(commands),
+    )
 
 
 FISH_KINDS: Mapping[Kind, str] = {
@@ -213,11 +163,11 @@ def fish(commands: tuple[Spoken, ...]) -> str:
     """One line for each thing that can be said."""
     lines = ["complete -c asr-service -f"]
     for command in commands:
-        seen = f"__fish_seen_subcommand_from {command.name}" if command.name else ""
-        when = f"complete -c asr-service -n '{seen or '__fish_use_subcommand'}'"
+        when = f"complete -c asr-service -n '{_fish_when(command, commands)}'"
         if command.name:
-            about = f"-a {command.name} -d {_fish_quoted(command.help)}"
-            lines.append(f"complete -c asr-service -n __fish_use_subcommand {about}")
+            above = next(each for each in commands if each.name == command.above)
+            where = f"complete -c asr-service -n '{_fish_when(above, commands)}'"
+            lines.append(f"{where} -a {command.name.split()[-1]} -d {_fish_quoted(command.help)}")
         for slot in command.options:
             names = "".join(
                 f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}"
@@ -230,6 +180,15 @@ def fish(commands: tuple[Spoken, ...]) -> str:
         elif command.argument:
             lines.append(f"{when} -F")
     return "\n".join(lines) + "\n"
+
+
+def _fish_when(command: Spoken, commands: tuple[Spoken, ...]) -> str:
+    """That so much has been said and, where there are more words to its name, none of them."""
+    if not command.name:
+        return "__fish_use_subcommand"
+    said = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.name.split())
+    actions = " ".join(each.name.split()[-1] for each in further(command, commands))
+    return f"{said}; and not __fish_seen_subcommand_from {actions}" if actions else said
 
 
 def _values(commands: tuple[Spoken, ...], done: Callable[[Slot], str]) -> str:
@@ -245,14 +204,20 @@ def _values(commands: tuple[Spoken, ...], done: Callable[[Slot], str]) -> str:
 
 def _argument(command: Spoken, commands: tuple[Spoken, ...]) -> Slot | None:
     """What follows without a name: after the program itself, a command."""
-    if command.name:
-        return command.argument
-    return Slot((), "words", "", tuple(each.name for each in commands[1:]))
+    if actions := further(command, commands):
+        return Slot((), "words", "", tuple(each.name.split()[-1] for each in actions))
+    return command.argument
 
 
-def _valued(command: Spoken) -> tuple[str, ...]:
-    """The options that have a value behind them."""
-    return tuple(n for slot in command.options if slot.kind != "switch" for n in slot.names)
+def _valued(commands: tuple[Spoken, ...]) -> str:
+    """The options before a command that have a value behind them: a pattern of a ``case``."""
+    options = commands[0].options
+    return " | ".join(name for slot in options if slot.kind != "switch" for name in slot.names)
+
+
+def _said(commands: tuple[Spoken, ...]) -> str:
+    """The commands that are followed by an action: a pattern of a ``case``."""
+    return " | ".join(each.name for each in commands[1:] if further(each, commands))
 
 
 def _quoted(text: str) -> str:

@@ -10,8 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+from asr.actors.jobs.queue import QueueUnavailable
+from asr.actors.jobs.redis_client import NoClient, QueueRefused
 from asr.actors.thread import Hung
 from asr.pipeline.errors import InvalidRequest, ModelUnavailable
+from asr.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,8 @@ USAGE = 2  # arguments or settings that cannot be used, as argparse has it
 UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: the model or the port cannot be had
 INTERNAL = 70  # sysexits.h EX_SOFTWARE: a bug of ours, or a shutdown that hung
 HUNG = 71  # sysexits.h EX_OSERR, the nearest: a thread hangs that the house cannot be without
+
+AWAY = 75  # sysexits.h EX_TEMPFAIL: the queue's server does not answer; once it does, all is well
 
 LEAVE_S = 2.0  # what a thread may still need when everything is closed and only the exit is left
 
@@ -45,12 +50,18 @@ def exit_code(error: BaseException) -> int:
                 return end_by_signal(signal.SIGINT)
             case BrokenPipeError():
                 return _reader_gone()
-            case InvalidRequest(message=message):
-                complain(message)
+            case SettingsError(problems=problems):
+                complain(*problems)
+                return USAGE
+            case InvalidRequest() | NoClient() | QueueRefused():
+                complain(cause.message)
                 return USAGE
             case ModelUnavailable(message=message):
                 complain(message)
                 return UNAVAILABLE
+            case QueueUnavailable(message=message):
+                complain(message)
+                return AWAY
             case Hung():
                 complain(str(cause))
                 return HUNG

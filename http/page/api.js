@@ -40,8 +40,11 @@ export class Api {
     return this.response(path, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
-  /** An answer that is no error; asks the person for a key once the server wants one. */
-  async response(path, init = {}) {
+  /**
+   * An answer that is no error; asks the person for a key once the server wants one, unless it is
+   * only asked by the way: `quiet`.
+   */
+  async response(path, { quiet = false, ...init } = {}) {
     for (;;) {
       const headers = { ...init.headers, ...this.#keys.headers() };
       const answer = await fetch(path, { ...init, headers }).catch(() => {
@@ -49,7 +52,7 @@ export class Api {
       });
       if (answer.ok) return answer;
       const error = errorOf(answer.status, await answer.text());
-      if (error.status !== 401 || !(await this.#keys.ask(error.message))) throw error;
+      if (error.status !== 401 || quiet || !(await this.#keys.ask(error.message))) throw error;
     }
   }
 
@@ -61,10 +64,30 @@ export class Api {
    * @param {{path: string, hear: {upload: Function, event: Function}, signal: AbortSignal}} about
    * @returns {Promise<any>}
    */
-  async transcribe(form, about) {
+  transcribe(form, about) {
+    return this.#keyed((headers) => stream(form, { ...about, headers }));
+  }
+
+  /**
+   * Send a file for later; comes to what the server makes of it. The same `key` is the same job.
+   *
+   * @param {FormData} form
+   * @param {{path: string, key: string, hear: {upload: Function}, signal: AbortSignal}} about
+   * @returns {Promise<any>}
+   */
+  submit(form, { key, hear, ...about }) {
+    return this.#keyed(async (headers) => {
+      const named = { ...headers, "Idempotency-Key": key };
+      const request = await post(form, { ...about, headers: named, upload: hear.upload });
+      return JSON.parse(request.responseText);
+    });
+  }
+
+  /** What comes of it with the key that there is, or with one that the person gives. */
+  async #keyed(send) {
     for (;;) {
       try {
-        return await stream(form, { ...about, headers: this.#keys.headers() });
+        return await send(this.#keys.headers());
       } catch (error) {
         if (error.status !== 401 || !(await this.#keys.ask(error.message))) throw error;
       }
@@ -72,36 +95,51 @@ export class Api {
   }
 }
 
-/** One upload, and the events that answer it. fetch() cannot tell of an upload's progress. */
-function stream(form, { path, hear, signal, headers }) {
+/** One upload, and the events that answer it. */
+async function stream(form, { path, hear, signal, headers }) {
+  const reader = new EventReader();
+  let seen = 0;
+  let done = null;
+  let wrong = null;
+  const text = (request) => {
+    const news = request.responseText.slice(seen);
+    seen += news.length;
+    for (const { name, data } of reader.feed(news)) {
+      if (name === "error") wrong ??= told(data.error ?? {}, 200);
+      else if (name === "transcript.text.done") done = data;
+      else hear.event(data);
+    }
+  };
+  await post(form, { path, signal, headers, upload: hear.upload, text });
+  if (wrong) throw wrong;
+  if (!done) throw new ApiError("The server ended before it was done.", { code: CUT });
+  return done;
+}
+
+/**
+ * One upload; comes to the request when all of its answer is there, and `text` sees it grow.
+ * fetch() cannot tell of an upload's progress.
+ *
+ * @returns {Promise<XMLHttpRequest>}
+ */
+function post(form, { path, signal, headers, upload, text = (_) => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const reader = new EventReader();
-    let seen = 0;
-    let done = null;
-
-    const listen = () => {
-      if (request.status !== 200) return;
-      const news = request.responseText.slice(seen);
-      seen += news.length;
-      for (const { name, data } of reader.feed(news)) {
-        if (name === "error") reject(told(data.error ?? {}, 200));
-        else if (name === "transcript.text.done") done = data;
-        else hear.event(data);
-      }
+    const good = () => request.status >= 200 && request.status < 300;
+    let begun = false; // the answer, of which nothing is left once it breaks off
+    request.upload.onprogress = (event) => upload(event.loaded, event.total);
+    request.onprogress = () => {
+      begun = true;
+      if (good()) text(request);
     };
-    request.upload.onprogress = (event) => hear.upload(event.loaded, event.total);
-    request.onprogress = listen;
     request.onload = () => {
-      listen();
-      if (request.status !== 200) reject(errorOf(request.status, request.responseText));
-      else if (done) resolve(done);
-      else reject(new ApiError("The server ended before it was done.", { code: CUT }));
+      if (!good()) return void reject(errorOf(request.status, request.responseText));
+      text(request);
+      resolve(request);
     };
     request.onerror = () => {
-      const code = seen ? CUT : UNREACHABLE;
-      const message = seen ? "The server ended before it was done." : "The connection was lost.";
-      reject(new ApiError(message, { code }));
+      const message = begun ? "The server ended before it was done." : "The connection was lost.";
+      reject(new ApiError(message, { code: begun ? CUT : UNREACHABLE }));
     };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
@@ -122,7 +160,8 @@ function errorOf(status, body) {
   }
 }
 
-function told({ message, code = null }, status) {
+/** An error in the server's words. */
+export function told({ message, code = null }, status) {
   return new ApiError(String(message ?? `The server answered with status ${status}.`), {
     status,
     code,

@@ -7,7 +7,7 @@ export class EventReader {
    * The data of each event that this piece completes; comments and "[DONE]" are passed over.
    *
    * @param {string} piece
-   * @returns {{name: string, data: any}[]}
+   * @returns {{name: string, id: string, data: any}[]}
    */
   feed(piece) {
     const blocks = (this.#rest + piece).split("\n\n");
@@ -17,12 +17,12 @@ export class EventReader {
 }
 
 function read(block) {
-  const fields = { event: "", data: "" };
+  const fields = { event: "", id: "", data: "" };
   for (const line of block.split("\n")) {
-    const [, name, value] = /^(event|data): ?(.*)$/s.exec(line) ?? [];
+    const [, name, value] = /^(event|id|data): ?(.*)$/s.exec(line) ?? [];
     if (name) fields[name] += value;
   }
   if (!fields.data || fields.data === "[DONE]") return null;
   const data = JSON.parse(fields.data);
-  return { name: fields.event || data.type || "", data };
+  return { name: fields.event || data.type || "", id: fields.id, data };
 }

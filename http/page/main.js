@@ -5,6 +5,8 @@ import { byId, el } from "./dom.js";
 import { Download } from "./download.js";
 import { size } from "./figures.js";
 import { Kept, ALL_AUDIO_BYTES_MAX, AUDIO_BYTES_MAX, TRANSCRIPTS_MAX } from "./kept.js";
+import { Jobs } from "./jobs.js";
+import { JobShelf } from "./jobshelf.js";
 import { Keys } from "./keys.js";
 import { offerThemes } from "./look.js";
 import { Options } from "./options.js";
@@ -19,9 +21,11 @@ import { Source } from "./source.js";
 import { stateOf } from "./states.js";
 
 const api = new Api(new Keys());
-const recordings = new Recordings(api, new Kept());
+const jobs = new Jobs(api);
+const recordings = new Recordings(api, new Kept(), jobs);
 const options = new Options();
 const shelf = new Shelf(recordings, say);
+new JobShelf(jobs, recordings, say);
 const download = new Download(api, say);
 const reader = new Reader({ recordings, player: new Player(), download, say });
 const server = new ServerView({ api, say, changed: (cards) => options.models(cards) });
@@ -41,13 +45,14 @@ function begin(files) {
 
 /** The address says what is shown: so the way back works, and a view can be kept. */
 function route() {
-  const [, view, id] = /^#\/(\w*)\/?(\w*)$/.exec(location.hash) ?? [];
+  const [, view, id] = /^#\/(\w*)\/?([\w-]*)$/.exec(location.hash) ?? [];
   const onServer = view === "server";
-  const recording = view === "r" ? recordings.find(id) : null;
+  const recording = view === "r" ? (recordings.find(id) ?? theirs(id)) : null;
   byId("transcribe").hidden = onServer;
   byId("server").hidden = !onServer;
   byId("composer").hidden = recording !== null;
   server.show(onServer);
+  recordings.watch(onServer ? null : recording);
   reader.open(onServer ? null : recording);
   shelf.open(recording?.id ?? "");
   document.title = onServer ? "Server" : (recording?.name ?? "Transcribe");
@@ -55,6 +60,12 @@ function route() {
     if ((link.dataset.view === "server") === onServer) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+}
+
+/** A job of the server's that is opened here. */
+function theirs(id) {
+  const job = jobs.all.find((each) => each.id === id);
+  return job ? recordings.adopt(job) : null;
 }
 
 /** Who listens to the page hears of each stage once, not of each percent. */
@@ -96,3 +107,6 @@ await recordings.restore();
 route();
 const { data } = await api.json("v1/models").catch(() => ({ data: [] }));
 options.models(data);
+jobs.addEventListener("list", () => options.jobs(jobs.available));
+await jobs.look();
+if (byId("reader").hidden) route(); // what is asked for may be a job of the server's

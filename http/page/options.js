@@ -14,6 +14,7 @@ export const LANGUAGES = (
 
 const SPEAKERS_MAX = 20;
 const NAMES = ["model", "language", "task", "speakers", "prompt"];
+const LEAVE = "leave";
 
 export class Options {
   #form = /** @type {HTMLFormElement} */ (byId("options"));
@@ -27,6 +28,7 @@ export class Options {
     );
     const before = recall("options", {});
     for (const name of NAMES) this.#set(name, before[name]);
+    this.#form.elements[LEAVE].checked = before[LEAVE] !== "";
     this.#form.addEventListener("input", () => this.#changed());
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#changed();
@@ -34,7 +36,14 @@ export class Options {
 
   /** What is chosen now. @returns {Record<string, string>} */
   read() {
-    return Object.fromEntries(NAMES.map((name) => [name, this.#form.elements[name].value.trim()]));
+    const fields = this.#form.elements;
+    const chosen = NAMES.map((name) => [name, fields[name].value.trim()]);
+    return Object.fromEntries([...chosen, [LEAVE, fields[LEAVE].checked ? "yes" : ""]]);
+  }
+
+  /** Offer that the server goes on alone, if it has jobs. */
+  jobs(available) {
+    byId("leave").hidden = !available;
   }
 
   /** Offer the server's models. */

@@ -15,6 +15,7 @@ import { Wave } from "./wave.js";
 
 const SHOWN_MS = 2000;
 const AUDIO_GONE = "The audio of this recording was not kept, so it cannot be played.";
+const AUDIO_ELSEWHERE = "It was not sent from this browser, so it cannot be played here.";
 
 export class Reader {
   #recordings;
@@ -64,8 +65,10 @@ export class Reader {
     this.#changed();
     const file = await this.#recordings.audio(recording);
     if (this.#open !== recording) return;
+    this.#showState(); // it may be sent again, now that it is here
     const duration = recording.transcript?.duration ?? recording.audioS ?? 0;
-    this.#player.load(file, { duration, missing: AUDIO_GONE });
+    const missing = recording.mine ? AUDIO_GONE : AUDIO_ELSEWHERE;
+    this.#player.load(file, { duration, missing });
   }
 
   #build() {
@@ -174,7 +177,8 @@ export class Reader {
     const { state } = this.#open;
     const box = this.#parts.state;
     box.hidden = state === "done";
-    const last = `${state} ${this.#open.id}`;
+    const { file, id } = this.#open;
+    const last = `${state} ${id} ${file !== null}`;
     if (box.dataset.of !== last) {
       box.dataset.of = last;
       const again = () => this.#recordings.again(this.#open);
@@ -184,7 +188,9 @@ export class Reader {
       box.replaceChildren(
         el("p", { class: failed ? "wrong" : "" }),
         failed ? "" : el("progress", { max: 1, "aria-label": "Progress" }),
-        el("button", { type: "button", on: { click } }, failed ? "Send again" : "Cancel"),
+        failed && !file
+          ? ""
+          : el("button", { type: "button", on: { click } }, failed ? "Send again" : "Cancel"),
       );
     }
     box.querySelector("p").textContent = explained(this.#open) || stateOf(this.#open);

@@ -1,76 +1,85 @@
 /**
  * The recordings of this page: those that wait, the one that is sent, and those that are done.
  *
- * One at a time is sent: the server has other clients, and a person reads one after the other.
- *
- * @typedef {"waiting"|"uploading"|"queued"|"reading"|"transcribing"|"done"|"failed"|"cancelled"
- *   } State
- * @typedef {{id: string, name: string, bytes: number, made: number, state: State,
- *   options: Record<string, string>, file: Blob|null, sent: number, place: number|null,
- *   doneS: number, audioS: number|null, leftS: number|null, growing: string[],
- *   peaks: number[], transcript: import("./transcript.js").Transcript|null,
- *   error: import("./api.js").ApiError|null, notKept: string|null}} Recording
+ * One at a time is sent: the server has other clients, and a person reads one after the other. It
+ * is sent as a job where the server has those and the person wants that: then it is followed from
+ * wherever the page is opened again. Jobs of others become recordings when they are opened.
  */
 
+import { jobForm, streamForm } from "./form.js";
+import { standing } from "./jobs.js";
+import { WAITING, again, earlier, found, fresh, lasting, name, restored } from "./recording.js";
 import { fromAnswer } from "./transcript.js";
 
-export const WAITING = new Set(["waiting", "uploading", "queued", "reading", "transcribing"]);
-// Of a recording, what is kept.
-const LASTING = ["id", "name", "bytes", "made", "options", "peaks", "transcript", "notKept"];
 const [TRANSCRIPTIONS, TRANSLATIONS] = ["v1/audio/transcriptions", "v1/audio/translations"];
-const BLANK = {
-  ...{ file: null, sent: 0, place: null, doneS: 0, audioS: null, leftS: null },
-  ...{ peaks: [], transcript: null, error: null, notKept: null },
-};
+const GONE = { message: "The server has deleted this job. Send it again.", code: null };
 
 /** Events: "list" (who is there), "change" and "growth" (of one), "lost" (with a reason). */
 export class Recordings extends EventTarget {
-  /** @type {Recording[]} */
+  /** Newest first. @type {import("./recording.js").Recording[]} */
   all = [];
   #api;
   #kept;
+  #jobs;
   #busy = false;
   /** @type {AbortController|null} */
   #sending = null;
+  /** The one that somebody looks at. @type {import("./recording.js").Recording|null} */
+  #seen = null;
+  /** @type {AbortController|null} */
+  #hearing = null;
 
-  /** @param {import("./api.js").Api} api @param {import("./kept.js").Kept} kept */
-  constructor(api, kept) {
+  /**
+   * @param {import("./api.js").Api} api
+   * @param {import("./kept.js").Kept} kept
+   * @param {import("./jobs.js").Jobs} jobs
+   */
+  constructor(api, kept, jobs) {
     super();
-    this.#api = api;
-    this.#kept = kept;
+    [this.#api, this.#kept, this.#jobs] = [api, kept, jobs];
+    jobs.addEventListener("list", () => this.#compare());
   }
 
   /** What earlier visits left. */
   async restore() {
     try {
-      const kept = await this.#kept.all();
-      this.all.push(...kept.map((text) => ({ ...BLANK, growing: [], ...text, state: "done" })));
+      this.all.push(...(await this.#kept.all()).map(restored));
     } catch {
       this.#tell("lost", "This browser keeps nothing for this page: save what you want to keep.");
     }
     this.#tell("list");
   }
 
+  /** By its own name, or that of its job. */
   find(id) {
-    return this.all.find((recording) => recording.id === id) ?? null;
+    return this.all.find((recording) => recording.id === id || recording.job === id) ?? null;
   }
 
   /** Have files transcribed, in order; comes to the first one. */
   add(files, options) {
-    const fresh = [...files].map((file) => ({
-      ...BLANK,
-      ...{ id: name(), name: file.name, bytes: file.size, made: Date.now(), state: "waiting" },
-      ...{ options, file, growing: [] },
-    }));
-    this.all.unshift(...fresh);
+    const all = [...files].map((file) => fresh(file, options));
+    this.all.unshift(...all);
     this.#tell("list");
     this.#work();
-    return fresh[0];
+    return all[0];
+  }
+
+  /** Have a job of the server here as well. @param {import("./jobs.js").Job} job */
+  adopt(job) {
+    const recording = found(job);
+    this.all = [...this.all, recording].sort((a, b) => earlier(b, a));
+    this.#tell("list");
+    this.save(recording);
+    this.#stand(recording, job);
+    return recording;
   }
 
   /** Have one sent again that failed or was cancelled. */
   again(recording) {
-    Object.assign(recording, BLANK, { file: recording.file, state: "waiting", growing: [] });
+    const { job, mine } = recording;
+    if (job && mine) this.#jobs.forget(job).catch(() => {}); // it is deleted one day all the same
+    this.#leave();
+    again(recording);
     this.#tell("change", recording);
     this.#work();
   }
@@ -78,22 +87,26 @@ export class Recordings extends EventTarget {
   /** Stop one, wherever it is; the server stops, too. */
   cancel(recording) {
     if (recording.state === "waiting") this.#now(recording, { state: "cancelled" });
-    else if (WAITING.has(recording.state)) this.#sending?.abort();
+    else if (!WAITING.has(recording.state)) return;
+    // Where that fails the page says above what is wrong with the server.
+    else if (recording.job) this.#jobs.cancel(recording.job).catch(() => {});
+    else this.#sending?.abort();
   }
 
-  /** Take one from the list, and out of what is kept. */
+  /** Take one from the list, out of what is kept, and from the server if it was sent from here. */
   async forget(recording) {
-    this.cancel(recording);
+    const { id, job, mine } = recording;
+    if (!job) this.cancel(recording);
     this.all = this.all.filter((other) => other !== recording);
     this.#tell("list");
-    await this.#kept.forget(recording.id).catch(() => {});
+    await this.#kept.forget(id).catch(() => {});
+    if (job && mine) await this.#jobs.forget(job).catch(() => {});
   }
 
   /** Keep a transcript that was corrected, or whose speakers have other names. */
   async save(recording) {
-    const text = Object.fromEntries(LASTING.map((name) => [name, recording[name]]));
     try {
-      const gone = await this.#kept.put(text);
+      const gone = await this.#kept.put(lasting(recording));
       if (gone.length) {
         this.all = this.all.filter(({ id }) => !gone.includes(id));
         this.#tell("list");
@@ -109,8 +122,17 @@ export class Recordings extends EventTarget {
     return recording.file;
   }
 
+  /** Hear everything of a recording while somebody looks at it; null: of none. */
+  watch(recording) {
+    if (recording === this.#seen) return;
+    this.#seen = recording;
+    this.#leave();
+    this.#follow();
+  }
+
+  /** Whether something would be lost if the page were closed. */
   get working() {
-    return this.all.some(({ state }) => WAITING.has(state));
+    return this.all.some(({ state, job }) => WAITING.has(state) && !job);
   }
 
   async #work() {
@@ -127,35 +149,124 @@ export class Recordings extends EventTarget {
   async #send(recording) {
     this.#sending = new AbortController();
     this.#now(recording, { state: "uploading" });
+    const about = {
+      hear: {
+        upload: (sent, all) => this.#now(recording, { sent: all ? sent / all : 0 }),
+        event: (event) => this.#hear(recording, event.type.replace("transcript.", ""), event),
+      },
+      signal: this.#sending.signal,
+    };
     try {
-      const answer = await this.#api.transcribe(form(recording), {
-        path: recording.options.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS,
-        hear: {
-          upload: (sent, all) => this.#now(recording, { sent: all ? sent / all : 0 }),
-          event: (event) => this.#hear(recording, event),
-        },
-        signal: this.#sending.signal,
-      });
-      const { task, language } = recording.options;
-      const about = { duration: recording.audioS, task, language };
-      recording.transcript = fromAnswer(answer, about);
-      await this.#keep(recording);
-      this.#now(recording, { state: "done" });
+      const leaves = recording.options.leave && (await this.#jobs.offered());
+      await (leaves ? this.#submit(recording, about) : this.#stay(recording, about));
     } catch (error) {
       const cancelled = error.name === "AbortError";
       this.#now(recording, cancelled ? { state: "cancelled" } : { state: "failed", error });
     }
   }
 
-  #hear(recording, event) {
-    if (event.type === "transcript.progress") {
+  /** Send it, and stay until it is done. */
+  async #stay(recording, about) {
+    const path = recording.options.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS;
+    const answer = await this.#api.transcribe(streamForm(recording), { path, ...about });
+    this.#have(recording, answer);
+    await this.#keep(recording);
+    this.#now(recording, { state: "done" });
+  }
+
+  /** Send it as a job, and go on without it. */
+  async #submit(recording, about) {
+    recording.key ??= `page-${name()}`;
+    const job = await this.#jobs.submit(jobForm(recording), { key: recording.key, ...about });
+    recording.job = job.id;
+    this.#now(recording, { state: "queued", sent: 1 });
+    await this.#keep(recording);
+    await this.#stand(recording, job);
+    this.#follow();
+  }
+
+  /** What the list of jobs says of those that are waited for. */
+  async #compare() {
+    for (const recording of this.all) {
+      if (!recording.job || !WAITING.has(recording.state)) continue;
+      const job = await this.#jobs.one(recording.job).catch(() => undefined);
+      if (job === null) this.#now(recording, { state: "failed", error: GONE });
+      else if (job) await this.#stand(recording, job);
+    }
+    this.#follow();
+  }
+
+  /** A job has come so far. */
+  async #stand(recording, job) {
+    if (!WAITING.has(recording.state)) return;
+    if (job.state === "done") return void (await this.#bring(recording));
+    const heard = recording === this.#seen && this.#hearing !== null;
+    const { audioS, ...news } = standing(job);
+    if (heard && WAITING.has(news.state)) return; // its events say more
+    this.#now(recording, { ...news, audioS: audioS ?? recording.audioS });
+  }
+
+  /** Hear the job that somebody looks at, from its beginning. */
+  #follow() {
+    const recording = this.#seen;
+    if (!recording?.job || !WAITING.has(recording.state)) return;
+    if (this.#hearing || recording.bringing) return;
+    const hearing = (this.#hearing = new AbortController());
+    recording.growing = [];
+    const hear = (kind, data) => hearing.signal.aborted || this.#hear(recording, kind, data);
+    const followed = this.#jobs.follow(recording.job, hear, hearing.signal);
+    followed.then(() => this.#hearing === hearing && this.#leave());
+  }
+
+  #leave() {
+    this.#hearing?.abort();
+    this.#hearing = null;
+  }
+
+  /** A job is done: have its transcript here. */
+  async #bring(recording) {
+    if (recording.bringing) return;
+    recording.bringing = true;
+    try {
+      const answer = await this.#jobs.result(recording.job);
+      if (!recording.peaks.length) await this.#draw(recording);
+      this.#have(recording, answer);
+      await this.save(recording);
+      this.#now(recording, { state: "done" });
+    } catch (error) {
+      if (error.status) this.#now(recording, { state: "failed", error });
+      // Or nobody answers at the moment: the next look will bring it.
+    }
+    recording.bringing = false;
+  }
+
+  /** The picture of a job's sound is one of its events. */
+  async #draw(recording) {
+    const hear = (kind, data) => kind === "waveform" && this.#hear(recording, kind, data);
+    await this.#jobs.follow(recording.job, hear, AbortSignal.timeout(10_000));
+  }
+
+  #have(recording, answer) {
+    const { task, language } = recording.options;
+    recording.transcript = fromAnswer(answer, { duration: recording.audioS, task, language });
+  }
+
+  /** Something was said of one that is being done: by its own stream, or by its job's. */
+  #hear(recording, kind, event) {
+    if (kind === "progress") {
       const { state, place, done_s: doneS, audio_s: audioS, left_s: leftS } = event;
-      this.#now(recording, { state, place, doneS, audioS: audioS ?? recording.audioS, leftS });
-    } else if (event.type === "transcript.waveform") {
+      const at = state === "finished" ? "transcribing" : state;
+      const news = { state: at, place, doneS, audioS: audioS ?? recording.audioS, leftS };
+      this.#now(recording, { ...news, doneS: doneS ?? recording.doneS });
+    } else if (kind === "waveform") {
       this.#now(recording, { peaks: event.peaks, audioS: event.duration });
-    } else if (event.type === "transcript.text.delta") {
-      recording.growing.push(event.delta);
+    } else if (kind === "text.delta" || kind === "segment") {
+      recording.growing.push(event.delta ?? event.text);
       this.#tell("growth", recording);
+    } else if (kind === "done") {
+      this.#bring(recording);
+    } else if (kind === "failed" || kind === "cancelled") {
+      this.#now(recording, { state: kind, error: event.error ?? null });
     }
   }
 
@@ -177,29 +288,4 @@ export class Recordings extends EventTarget {
   #tell(kind, detail = null) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
-}
-
-/** A recording as the form that asks for its transcript. */
-function form(recording) {
-  const { model, language, prompt, speakers } = recording.options;
-  const fields = new FormData();
-  const add = (name, value) => value && fields.append(name, value);
-  add("model", model);
-  add("language", language);
-  add("prompt", prompt);
-  add("diarize", speakers && "true");
-  add("num_speakers", speakers === "some" ? "" : speakers);
-  for (const name of ["stream", "progress"]) add(name, "true");
-  add("timestamp_granularities[]", "word");
-  fields.append("file", recording.file, recording.name);
-  return fields;
-}
-
-function earlier(a, b) {
-  return a.made - b.made;
-}
-
-function name() {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

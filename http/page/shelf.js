@@ -2,7 +2,7 @@
 
 import { attribute, byId, el, iconButton } from "./dom.js";
 import { clock, day } from "./figures.js";
-import { WAITING } from "./recordings.js";
+import { WAITING } from "./recording.js";
 import { progressOf, stateOf } from "./states.js";
 
 export class Shelf {
@@ -33,25 +33,16 @@ export class Shelf {
   }
 
   #list() {
-    byId("shelf").replaceChildren(...this.#recordings.all.map((recording) => item(recording)));
+    byId("shelf").replaceChildren(...this.#recordings.all.map(({ id, name }) => item(id, name)));
     byId("shelf-empty").hidden = this.#recordings.all.length > 0;
     for (const recording of this.#recordings.all) this.#update(recording);
   }
 
   #update(recording) {
-    const found = byId("shelf").querySelector(`[data-id="${recording.id}"]`);
-    if (!found) return;
-    const { state, transcript, made } = recording;
-    const working = WAITING.has(state);
+    const { transcript, made, id } = recording;
     const kept = transcript ? `${day(made)} · ${clock(transcript.duration)}` : "";
-    found.querySelector(".what").textContent = state === "done" ? kept : stateOf(recording);
-    found.dataset.state = state;
-    const bar = found.querySelector("progress");
-    bar.hidden = !working || state === "waiting";
-    attribute(bar, "value", progressOf(recording));
-    found.querySelector(".cancel").hidden = !working;
-    found.querySelector(".forget").hidden = working;
-    this.#mark(found.querySelector("a"));
+    const found = update(byId("shelf"), id, recording, kept);
+    if (found) this.#mark(found.querySelector("a"));
   }
 
   async #click(event) {
@@ -59,7 +50,7 @@ export class Shelf {
     if (!recording) return;
     if (event.target.closest(".cancel")) this.#recordings.cancel(recording);
     if (!event.target.closest(".forget")) return;
-    if (recording.transcript && !(await sure(recording))) return;
+    if (recording.transcript && !(await sure(recording.name, "Delete this transcript?"))) return;
     if (recording.id === this.#open) location.hash = "#/";
     await this.#recordings.forget(recording);
     this.#say("Deleted");
@@ -67,7 +58,8 @@ export class Shelf {
   }
 }
 
-function item({ id, name }) {
+/** One of a list, which says nothing yet. */
+export function item(id, name) {
   return el(
     "li",
     { data: { id } },
@@ -83,13 +75,29 @@ function item({ id, name }) {
   );
 }
 
+/** Have an item of a list say how it stands, or what it has come to; null if it is not there. */
+export function update(list, id, recording, done) {
+  const found = list.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  if (!found) return null;
+  const { state } = recording;
+  const working = WAITING.has(state);
+  found.querySelector(".what").textContent = state === "done" ? done : stateOf(recording);
+  found.dataset.state = state;
+  const bar = found.querySelector("progress");
+  bar.hidden = !working || state === "waiting";
+  attribute(bar, "value", progressOf(recording));
+  found.querySelector(".cancel").hidden = !working;
+  found.querySelector(".forget").hidden = working;
+  return found;
+}
+
 /** Ask before what cannot be taken back. */
-function sure({ name }) {
+export function sure(name, question) {
   const cancel = { type: "button", on: { click: () => dialog.close("") }, autofocus: true };
   const dialog = el(
     "dialog",
     { class: "panel small", "aria-labelledby": "sure-title" },
-    el("h2", { id: "sure-title" }, "Delete this transcript?"),
+    el("h2", { id: "sure-title" }, question),
     el("p", { class: "quiet", dir: "auto" }, name),
     el(
       "form",

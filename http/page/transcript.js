@@ -75,9 +75,15 @@ export function speakersOf(transcript) {
 /** What a speaker is called: as the person says, else by what the server tells apart. */
 export function nameOf(transcript, speaker) {
   if (transcript.names[speaker]) return transcript.names[speaker];
-  const number = /^SPEAKER_(\d+)$/.exec(speaker);
-  if (number) return `Speaker ${Number(number[1]) + 1}`;
-  return /^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker;
+  const number = /^SPEAKER_(\d+)$/.exec(speaker); // as jobs call them; a stream has the letters
+  const letters = number ? lettered(Number(number[1])) : speaker;
+  return /^[A-Z]{1,2}$/.test(letters) ? `Speaker ${letters}` : speaker;
+}
+
+/** A to Z, then AA: what a stream calls the speaker of that number, from 0. */
+function lettered(number) {
+  const last = String.fromCharCode(65 + (number % 26));
+  return number < 26 ? last : lettered(Math.floor(number / 26) - 1) + last;
 }
 
 /** Stretches in which one speaker speaks: for pictures, so pauses do not matter. */

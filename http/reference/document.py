@@ -27,6 +27,7 @@ TAGS = (
     ("ASR", "As whisper-asr-webservice and the WhisperX services have it."),
     ("OpenAI", "As OpenAI has it: set an SDK's base URL to this server's, with /v1."),
     ("Azure", "The same where Azure's clients look for it."),
+    ("Jobs", "What is kept until it is done, also if this server ends meanwhile."),
     ("State", "For people, probes and Prometheus."),
 )
 

@@ -9,8 +9,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from asr.actors.jobs.journal import JournalFailed, JournalInUse
+from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
+from asr.actors.jobs.register import NotDone
 from asr.actors.watch import Standing
-from asr.http.errors import MissingFile
+from asr.http.errors import KeyReused, MissingFile, NoJobs
 from asr.http.models import model_card
 from asr.http.progress import step
 from asr.http.streams import Deltas, Shown, ending, named
@@ -214,6 +217,15 @@ def errors() -> Mapping[type[AsrError], AsrError]:
             ModelUnavailable("The model 'large-v3' cannot be had: the model hub does not answer"),
             StorageFull(),
             DeadlineExceeded(3600),
+            KeyReused("Idempotency-Key: another request had this key", param="Idempotency-Key"),
+            UnknownJob(),
+            NotDone("The job is running: it has no result"),
+            NoJobs(),
+            ClientBusy("This client has as many jobs as it may", retry_after_s=60.0),
+            QueueUnavailable(),
+            JournalFailed(),
+            JournalInUse(),
+            Poison(),
             AsrError("Something went wrong"),
         )
     }

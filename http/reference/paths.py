@@ -9,6 +9,7 @@ from asr.http.reference import examples
 from asr.http.reference.examples import example
 from asr.http.reference.format_paths import formats
 from asr.http.reference.inputs import body, in_query
+from asr.http.reference.job_paths import job_body, jobs
 from asr.http.reference.kinds import model_in_path, one_of, operation, ref
 from asr.http.reference.model_paths import models
 from asr.http.reference.responses import (
@@ -47,7 +48,7 @@ AZURE_NAME = model_in_path(
 
 def paths() -> dict[str, Any]:
     """All of them."""
-    return asr() | openai() | azure() | formats() | models() | state() | numbers()
+    return asr() | openai() | azure() | jobs() | formats() | models() | state() | numbers()
 
 
 def bodies() -> dict[str, Any]:
@@ -57,6 +58,7 @@ def bodies() -> dict[str, Any]:
         "DetectLanguage": body("audio_file", known.DETECT, {known.MODEL: "base"}),
         "Transcriptions": body("file", known.TRANSCRIPTIONS, OPENAI_WISH),
         "Azure": body("file", known.AZURE, OPENAI_WISH),
+        "Job": job_body(),
     }
 
 

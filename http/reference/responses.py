@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asr.actors.messages import Unloaded
 from asr.http.browsers import OTHER_NAME, OTHER_SITE
-from asr.http.errors import ASR_STATUS, FAULTS, RETRY_AFTER_MAX_S, openai_error, type_of
+from asr.http.errors import (
+    ASR_STATUS,
+    FAULTS,
+    OF_JOBS,
+    RETRY_AFTER_MAX_S,
+    openai_error,
+    type_of,
+)
 from asr.http.models import STAYS
 from asr.http.reference.examples import errors, example
 from asr.http.reference.kinds import ref
@@ -65,6 +72,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "examples": ["OPTIONS, POST"]},
     },
+    "Location": {
+        "description": "Where the job is.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["/v1/jobs/job_5f1d3c8e"]},
+    },
     "Cache-Control": {"schema": {"type": "string"}},
     "Vary": {
         "description": "What of the request decided on the answer.",
@@ -116,6 +128,13 @@ def faults(voice: Voice) -> dict[str, Any]:
     return by_status([*of_the_table(voice), *KEY, *FOREIGN, *OTHER_METHOD, *TOO_SLOW, *BUG], voice)
 
 
+def job_faults() -> dict[str, Any]:
+    """Every error of the endpoints of jobs, by status."""
+    rows = of_the_table("openai", jobs=True)
+    others = (*KEY, *FOREIGN, *NO_SUCH_PATH, *OTHER_METHOD, *TOO_SLOW, *BUG)
+    return by_status([*rows, *others], "openai")
+
+
 def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> dict[str, Any]:
     """The errors of endpoints that only tell something; ``drains``: not while the server ends."""
     closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[ShuttingDown].code]
@@ -128,10 +147,15 @@ def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> di
     return by_status(told, voice)
 
 
-def of_the_table(voice: Voice) -> Iterator[Told]:
-    """The table of faults in the numbers of a voice. KeyError for a fault without an example."""
+def of_the_table(voice: Voice, *, jobs: bool = False) -> Iterator[Told]:
+    """The table of faults in the numbers of a voice; with those of ``jobs``, or without.
+
+    KeyError for a fault without an example.
+    """
     examples = errors()
     for kind, fault in FAULTS.items():
+        if kind in OF_JOBS and not jobs:
+            continue
         status = fault.status if voice == "openai" else ASR_STATUS.get(kind, fault.status)
         returns = fault.retry_after_s is not None or issubclass(kind, Busy)
         headers = ("Retry-After",) if returns else ()

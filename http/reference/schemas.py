@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asr.http.errors import FAULTS
 from asr.http.reference.events import events
+from asr.http.reference.job_schemas import job_schemas
 from asr.http.reference.kinds import (
     Schema,
     integer,
@@ -24,7 +25,8 @@ from asr.pipeline.verbose import Said
 
 def schemas() -> dict[str, Schema]:
     """All of them."""
-    ours = _asr() | _said() | _errors() | _state()
+    asr = _asr()
+    ours = asr | _said() | _errors() | _state() | job_schemas(asr["ClassicTranscript"])
     return ours | _openai_parts() | _openai() | _models() | events()
 
 

@@ -86,7 +86,7 @@ class CommunityOne:
 
     def __init__(self, folder: Path, given: Parameters, *, device: str) -> None:
         """Raises whatever the libraries do if a file is damaged."""
-        import yaml  # type: ignore[import-untyped]
+        import yaml
         from pyannote.audio.core.plda import PLDA
 
         told = yaml.safe_load((folder / "config.yaml").read_text())["params"]["clustering"]

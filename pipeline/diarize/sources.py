@@ -62,6 +62,13 @@ class Source:
     hub: Community | None = None
     fallback: Source | None = None
 
+    @property
+    def identity(self) -> str:
+        """What tells these networks from others: their files, as far as they are there."""
+        files = (file.sha256 for file in (SEGMENTATION, CAMPPLUS, CAMPPLUS_CODE))
+        there = self.hub.folder.name if self.hub and self.hub.folder else ""  # a commit
+        return " ".join((self.name, there) if self.hub else (self.name, *files))
+
 
 @dataclass(frozen=True, slots=True)
 class Community:

@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
+from asr.actors.dialer import Dialer
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.pipeline.errors import InvalidRequest
 
@@ -104,7 +105,7 @@ class Errand:
         self.internet = Internet(nursery, names={"example.com": [HERE]})
         seams = {"resolve": self.internet.resolve, "connect": self.internet.connect}
         settings = UrlSettings(allowed=True, timeout_s=60.0)
-        self.fetcher = Fetcher(settings, **(seams | options))
+        self.fetcher = Fetcher(settings, Dialer(**(seams | options)))
         self.written: list[bytes] = []
 
     async def write(self, part: bytes) -> None:

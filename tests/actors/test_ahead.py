@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from trio.testing import MockClock
 
-from asr.actors.ahead import Ahead
+from asr.actors.ahead import FIRST, LIVE, Ahead, Pace
 from asr.pipeline.audio import Audio
 from asr.pipeline.types import Found, Span, Window
 from tests.fakes import pass_time
@@ -44,9 +44,9 @@ class FakeSpeech:
             yield Found(spans, start + 100, done=start == 900)
 
 
-async def starts(speech: FakeSpeech, *, patience_s: float = 1.0) -> list[list[float]]:
+async def starts(speech: FakeSpeech, pace: Pace = LIVE) -> list[list[float]]:
     """When the windows start that are given out together."""
-    ahead = Ahead(AUDIO, cast("Speech", speech), patience_s=patience_s)
+    ahead = Ahead(AUDIO, cast("Speech", speech), pace)
     groups = []
     while windows := await ahead.windows():
         groups.append(windows)
@@ -74,7 +74,7 @@ async def test_all_that_was_found_meanwhile_goes_together(autojump_clock: MockCl
 
 
 async def test_who_wants_the_first_window_gets_it(autojump_clock: MockClock) -> None:
-    groups = await starts(FakeSpeech(0.0), patience_s=0)
+    groups = await starts(FakeSpeech(0.0), FIRST)
     assert len(groups[0]) == 4
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from asr.actors.dialer import Dialer
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.pipeline.errors import InvalidRequest
 from tests.actors.internet import FILE, HERE, Errand, answer, head, moved
@@ -42,9 +43,8 @@ async def test_nothing_of_ours_goes_along(errand: Errand, monkeypatch: pytest.Mo
 
 async def test_it_is_off_unless_the_operator_allows_it(nursery: trio.Nursery) -> None:
     errand = Errand(nursery)
-    fetcher = Fetcher(
-        UrlSettings(), resolve=errand.internet.resolve, connect=errand.internet.connect
-    )
+    dialer = Dialer(resolve=errand.internet.resolve, connect=errand.internet.connect)
+    fetcher = Fetcher(UrlSettings(), dialer)
     with pytest.raises(InvalidRequest, match="fetches no urls") as refusal:
         await fetcher.fetch("http://example.com/", errand.write, bytes_max=10)
     assert (refusal.value.param, errand.internet.dialled) == ("url", [])

@@ -12,7 +12,8 @@ import trio
 import trustme
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.fetcher import LOOKUPS_MAX, Fetcher, Resolver, UrlSettings
+from asr.actors.dialer import LOOKUPS_MAX, Dialer, Resolver
+from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.pipeline.errors import InvalidRequest, StorageFull, TooLarge
 from tests.actors.internet import FILE, Errand, Internet, Talk, answer, head
 
@@ -224,7 +225,7 @@ async def test_what_went_wrong_is_in_the_log_and_no_address_in_the_answer(
     caplog.set_level("INFO")
     errand.internet.says["/a.mp3"] = b"SSH-2.0-OpenSSH_9.9\r\n"
     await errand.refused("the connection broke, or its server speaks no HTTP")
-    assert [message[:26] for message in caplog.messages] == ["fetching from example.com:"]
+    assert [message[:23] for message in caplog.messages] == ["talking to example.com:"]
 
 
 @pytest.fixture
@@ -290,7 +291,7 @@ async def test_on_real_sockets_the_inside_is_reached_only_if_it_is_allowed(
     with pytest.raises(InvalidRequest, match="no public address"):
         await Fetcher(settings).fetch(url, errand.write, bytes_max=10**6)
     assert (errand.written, internet.asked) == ([], [])
-    open_to_all = Fetcher(settings, is_allowed=lambda _address: True)
+    open_to_all = Fetcher(settings, Dialer(is_allowed=lambda _address: True))
     await open_to_all.fetch(url, errand.write, bytes_max=10**6)
     assert b"".join(errand.written) == FILE
     nursery.cancel_scope.cancel()

@@ -28,7 +28,7 @@ class Visits:
         self._scopes: dict[str, trio.CancelScope] = {}
 
     async def come(self, name: str, priority: Priority = Priority.INTERACTIVE) -> None:
-        """The client is the name without its number."""
+        """The client is the name without its number; "kept" is kept elsewhere."""
         self._nursery.start_soon(self._visit, name, priority)
         await wait_all_tasks_blocked()
 
@@ -43,7 +43,8 @@ class Visits:
                 await trio.sleep_forever()
 
     def _enter(self, name: str, priority: Priority) -> AbstractAsyncContextManager[Place]:
-        return self._queue.place(client=name.rstrip("123456789"), priority=priority)
+        client = name.rstrip("123456789")
+        return self._queue.place(client=client, priority=priority, kept=client == "kept")
 
 
 @pytest.fixture
@@ -277,3 +278,20 @@ async def test_places_in_line_are_told_to_who_leaves_in_that_moment_without_harm
 async def _hold(queue: Queue) -> None:
     async with queue.place(client="a"):
         await trio.sleep_forever()
+
+
+async def test_who_is_kept_elsewhere_waits_its_turn_and_takes_nobodys_place(
+    nursery: trio.Nursery,
+) -> None:
+    line = partial(run_queue, running_max=1, waiting_max=1, client_max=1)
+    queue: Queue = await nursery.start(line)
+    visits = Visits(queue, nursery)
+    for name in ("a1", "kept1", "kept2"):
+        await visits.come(name)
+    assert visits.record == ["a1"]
+    await visits.come("b1")  # of the two places that there are, one is left
+    assert queue.stats() == QueueStats(waiting=3, running=1, running_max=1, waiting_max=1)
+    with pytest.raises(Busy):
+        queue.refuse_if_full()
+    await visits.leave("a1")
+    assert len(visits.record) == 2

@@ -38,6 +38,21 @@ async def test_a_stage_has_its_first_begin_its_last_end_and_the_time_between_tha
     }
 
 
+async def test_tasks_that_are_in_a_stage_together_count_once(autojump_clock: MockClock) -> None:
+    trail, began_s = Trail("a"), trio.current_time()
+
+    async def decode(begin_s: float, seconds: float) -> None:
+        await pass_time(begin_s)
+        with stage("decode"):
+            await pass_time(seconds)
+
+    with begin(trail):
+        async with trio.open_nursery() as nursery:
+            for begin_s, seconds in ((0, 4), (1, 2), (3, 3), (10, 1)):
+                nursery.start_soon(decode, begin_s, seconds)
+    assert trail.stages == {"decode": Stage(began_s, began_s + 11, 7)}
+
+
 async def test_tasks_and_threads_of_a_request_find_its_trail_and_others_do_not() -> None:
     trail = Trail("a")
     seen: list[tuple[str, ...]] = []

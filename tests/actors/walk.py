@@ -14,9 +14,11 @@ from asr.actors.diarizer import Diarizer
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.listener import Listener
 from asr.actors.receiver import Limits, run_receiver
+from asr.actors.stages.cache import Cache
 from asr.actors.supervisor import Startable, supervise
 from asr.actors.tools import Employer
 from asr.actors.transcriber import Stations, transcribe
+from asr.actors.turns import Priority
 from asr.actors.watch import Watcher
 from asr.pipeline.audio import Wanted
 from asr.pipeline.speakers import SpeakerSettings
@@ -75,6 +77,7 @@ class Walk:
         self.letters = FakeLibrarian()
         self.aligns = True
         self.speakers = SpeakerSettings()
+        self.cache = Cache()
         self.free_bytes = [1_000_000]  # each time that somebody looks; the last one stays
         self.progress: list[Progress] = []
         self._spool = folder / "spool"
@@ -100,10 +103,17 @@ class Walk:
         )
 
     async def transcribe(
-        self, options: Options = ENGLISH, *, raw: bool = False, watcher: Watcher | None = None
+        self,
+        options: Options = ENGLISH,
+        *,
+        raw: bool = False,
+        watcher: Watcher | None = None,
+        live: bool = False,
+        priority: Priority = Priority.INTERACTIVE,
+        job: str = "",
     ) -> Transcript:
         self._source.write_bytes(bytes(250_000))
-        stations = replace(self._stations, speakers=self.speakers)
+        stations = replace(self._stations, speakers=self.speakers, cache=self.cache)
         return await transcribe(
             self._source,
             options,
@@ -112,6 +122,9 @@ class Walk:
             stations=stations if self.aligns else replace(stations, aligner=None),
             notify=watcher.hear if watcher else self.progress.append,
             watcher=watcher,
+            live=live,
+            priority=priority,
+            job=job,
         )
 
     async def detect(self) -> Detected:

@@ -9,9 +9,12 @@ import pytest
 import trio
 
 from asr.http.app import create_app
+from asr.http.reference.document import openapi
 from asr.http.server import serve
 from asr.http.settings import HttpSettings
 from tests.http.fakes import FakeHouse, FakeReceiver, as_house
+from tests.http.promises import Promises
+from tests.http.registers import FakeRegister, as_register
 from tests.http.wire import Server
 
 if TYPE_CHECKING:
@@ -59,13 +62,36 @@ def client(house: FakeHouse, settings: HttpSettings) -> TestClientProtocol:
 
 
 @pytest.fixture
+def register() -> FakeRegister:
+    return FakeRegister()
+
+
+@pytest.fixture
+def desk(house: FakeHouse, settings: HttpSettings, register: FakeRegister) -> TestClientProtocol:
+    """A front desk where jobs are kept."""
+    return create_app(as_house(house), settings, jobs=as_register(register)).test_client()
+
+
+@pytest.fixture
+def promises() -> Promises:
+    return Promises(openapi("1", keyed=False))
+
+
+@pytest.fixture
 async def server(
-    house: FakeHouse, settings: HttpSettings, nursery: trio.Nursery
+    house: FakeHouse, settings: HttpSettings, register: FakeRegister, nursery: trio.Nursery
 ) -> AsyncIterator[Server]:
     stop, gone = trio.Event(), trio.Event()
 
     async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
-        await serve(as_house(house), settings, stop=stop, drain_s=2, task_status=task_status)
+        await serve(
+            as_house(house),
+            settings,
+            stop=stop,
+            drain_s=2,
+            jobs=as_register(register),
+            task_status=task_status,
+        )
         gone.set()
 
     urls: list[str] = await nursery.start(partial(run))

@@ -48,11 +48,12 @@ class Promises:
 
     async def check_answer(self, method: str, path: str, answer: Response) -> None:
         """The status, the type, the headers and the body of an answer are promised ones."""
-        operation = next(
-            operation
+        matching = {
+            template: operation
             for template, verb, operation in self.operations()
             if verb == method.lower() and re.fullmatch(re.sub(r"\{\w+\}", ".+", template), path)
-        )
+        }
+        operation = matching[max(matching, key=len)]
         promised = operation["responses"][str(answer.status_code)]
         content = promised["content"][answer.mimetype]
         self.check_body(
@@ -68,7 +69,7 @@ class Promises:
             for event in events(text):
                 self.check(schema, event)
                 if event["data"] != "[DONE]":
-                    self.check(data_of(self.document), json.loads(event["data"]))
+                    self.check(data_of(self.document, schema), json.loads(event["data"]))
         else:
             self.check(schema, text)
 
@@ -95,9 +96,10 @@ class Promises:
         return {name: schema for name, schema in found.items() if schema.get("format") != "binary"}
 
 
-def data_of(document: Json) -> Json:
+def data_of(document: Json, stream: Json) -> Json:
     """What the events of a stream hold."""
-    event = document["components"]["schemas"]["NamedEvent"]
+    name = "JobEvent" if stream["$ref"].endswith("/JobEvent") else "NamedEvent"
+    event = document["components"]["schemas"][name]
     schema: Json = event["properties"]["data"]["contentSchema"]
     return schema
 
@@ -106,7 +108,7 @@ def events(stream: str) -> Iterator[dict[str, str]]:
     """The events of a stream without its comments."""
     for block in stream.split("\n\n"):
         lines = [line.split(": ", 1) for line in block.splitlines() if not line.startswith(":")]
-        if lines:
+        if lines and "retry" not in dict(lines):
             yield dict(lines)
 
 

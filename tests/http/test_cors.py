@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAGE, OTHER = "https://app.example", "https://evil.example"
 PATH = "/v1/audio/transcriptions"
-READABLE = "Asr-Engine, Asr-Warnings, Content-Disposition, Retry-After, X-Request-Id"
+READABLE = "Asr-Engine, Asr-Warnings, Content-Disposition, Location, Retry-After, X-Request-Id"
 
 
 def ask_first(origin: str = PAGE, names: str = "authorization, x-stainless-lang") -> dict[str, str]:

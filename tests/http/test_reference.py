@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from werkzeug.exceptions import RequestTimeout
 
 from asr.http.app import create_app
-from asr.http.errors import FAULTS
+from asr.http.errors import FAULTS, OF_JOBS
 from asr.http.fields import Fields
 from asr.http.reference.document import openapi
 from asr.http.reference.examples import NEWS, errors, transcript
@@ -42,6 +42,10 @@ FILES = {
 }
 V1 = "/v1/audio/transcriptions"
 
+HEARD = (
+    *(error for kind, error in errors().items() if kind not in OF_JOBS),
+    *(RequestTimeout(), RuntimeError("a bug")),
+)
 EMPTY = Transcript("en", "transcribe", 0.0, ())
 RICH = replace(
     transcript(),
@@ -57,11 +61,6 @@ UNSURE = Transcript(
         replace(segment(1, 2, " a"), words=(Word(" a"),), said=(Token(b"a", float("-inf")),)),
     ),
 )
-
-
-@pytest.fixture
-def promises() -> Promises:
-    return Promises(openapi("1", keyed=False))
 
 
 def post_to(client: TestClientProtocol, path: str, **fields: str | list[str]) -> Any:
@@ -252,9 +251,7 @@ def test_each_row_of_the_table_of_faults_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("path", FILES)
-@pytest.mark.parametrize(
-    "error", [*errors().values(), RequestTimeout(), RuntimeError("a bug")], ids=repr
-)
+@pytest.mark.parametrize("error", HEARD, ids=repr)
 async def test_every_error_is_described_on_every_path(
     client: TestClientProtocol,
     house: FakeHouse,

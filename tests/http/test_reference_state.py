@@ -28,11 +28,6 @@ TOLD = [
 ]
 
 
-@pytest.fixture
-def promises() -> Promises:
-    return Promises(openapi("1", keyed=False))
-
-
 async def test_who_shows_no_key_is_answered_as_described(
     house: FakeHouse, settings: HttpSettings
 ) -> None:
@@ -40,7 +35,7 @@ async def test_who_shows_no_key_is_answered_as_described(
     client = create_app(as_house(house), locked).test_client()
     promises = Promises(openapi("1", keyed=True))
     for path, method, operation in promises.operations():
-        address = path.format(name="base", id="base", model="base")
+        address = path.format(name="base", id="base", model="base", job_id="none")
         answer = await partial(getattr(client, method), address)()
         is_open = operation.get("security") == []
         assert (answer.status_code == 401) != is_open, path

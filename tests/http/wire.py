@@ -14,6 +14,8 @@ import trio.testing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from quart.wrappers import Response
+
     from tests.http.fakes import FakeHouse
 
 AUDIO = b"RIFF\r\n--not a boundary\r\n\x00\xff" * 40
@@ -57,6 +59,12 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
     )
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {FORM_TYPE}", *length, *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def error_of(answer: Response) -> tuple[int, str | None, str | None]:
+    """The status, the code and the field of an error in OpenAI's envelope."""
+    error = (await answer.get_json())["error"]
+    return answer.status_code, error["code"], error["param"]
 
 
 async def connect_to(url: str) -> trio.SocketStream:

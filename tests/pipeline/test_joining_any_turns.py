@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.pipeline.joining import attribute
+from asr.pipeline.joining import attribute, ended_at_changes
 from asr.pipeline.speakers import Diarization, Turn
 from asr.pipeline.types import Segment, Token, Word
 
@@ -171,3 +171,12 @@ def test_a_word_that_one_speaker_says_wholly_is_that_ones(
             for turn in heard.exclusive:
                 if turn.start_s <= (word.start_s or 0.0) and (word.end_s or 0.0) <= turn.end_s:
                     assert word.speaker == turn.speaker
+
+
+@given(transcripts(), diarizations(), FLAGS)
+def test_segments_can_be_ended_at_changes_later_too(
+    said: tuple[Segment, ...], heard: Diarization, fill: bool
+) -> None:
+    placed = tuple(one for one in said if any(map(is_placed, one.words)))
+    whole = attribute(placed, heard, fill_nearest=fill, resegment=False)
+    assert ended_at_changes(whole) == attribute(placed, heard, fill_nearest=fill, resegment=True)

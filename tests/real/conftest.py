@@ -59,13 +59,17 @@ def tiny(store: ModelStore) -> ModelFolder:
 
 @pytest.fixture(scope="session")
 def environment(cache: Path, base: ModelFolder, tiny: ModelFolder, shared: Path) -> dict[str, str]:
-    """What processes of ours are told: the models that are in the cache by now, and no others."""
+    """What processes of ours are told: the models that are in the cache by now, and no others.
+
+    No results are kept: a sound that is sent twice is to be heard twice.
+    """
     assert {base.path.parent, tiny.path.parent} == {cache / "models"}
     told = {name: value for name, value in os.environ.items() if name not in UNSAID}
     if sys.dont_write_bytecode:  # what they compile is kept all the same, as where people run them
         told["PYTHONPYCACHEPREFIX"] = str(shared / "compiled")
     return told | {
         "CACHE_DIR": str(cache),
+        "ASR_CACHE_MAX_MB": "0",
         "HF_HOME": str(cache / "hf"),
         "HF_HUB_OFFLINE": "true",
         "HOST": "127.0.0.1",

@@ -80,9 +80,9 @@ class Rig:
             clock.wait(LOOK_EVERY_S)
 
 
-def rigged(rig: Rig, *, engine: Literal["real", "fake"]) -> tuple[str, ...]:
-    """The program to start, for ``process.serving``."""
-    return ("-m", "tests.real.rigged", str(rig.folder), engine)
+def rigged(rig: Rig, *command: str, engine: Literal["real", "fake"]) -> tuple[str, ...]:
+    """The program to start, for ``process.serving``; without a command it serves."""
+    return ("-m", "tests.real.rigged", str(rig.folder), engine, *command)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The program with an engine and networks that a test can get into trouble: see ``rig.py``.
 
-    python -m tests.real.rigged FOLDER real|fake
+    python -m tests.real.rigged FOLDER real|fake [COMMAND...]
 
 Everything else is as people run it. ``fake`` has an engine that says "word" of each window at once
 and networks to match, where not they are the subject: it is ready in two seconds.
@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import asr.building
 import asr.run
 from asr.actors.tools import Tools
 from asr.pipeline.speakers import Diarization
@@ -23,13 +24,13 @@ NOBODY = Diarization((), (), {}, "fake")
 
 
 def main() -> int:
-    folder, kind = sys.argv[1:]
+    folder, kind, *command = sys.argv[1:]
     rig = Rig(Path(folder))
     if kind == "real":
-        watch(rig.around, engine=asr.run.load_engine, tools=asr.run.tools)
+        watch(rig.around, engine=asr.building.load_engine, tools=asr.building.tools)
     else:
         watch(rig.around, engine=fake_engine, tools=fake_tools)
-    return asr.run.main(["serve"])
+    return asr.run.main(command or ["serve"])
 
 
 def fake_engine(_settings: object) -> FakeEngine:

@@ -52,7 +52,7 @@ async def test_every_operation_shows_and_no_other_server_is_asked(
     await tab.ask("Page.navigate", url=f"{server.url}/docs")
     for operation in OPERATIONS:
         assert await tab.seen(f"#{operation} .opblock-summary-path")
-    assert len(OPERATIONS) == 16
+    assert len(OPERATIONS) == 22
     assert_nothing_is_wrong(server, tab)
 
 

@@ -45,7 +45,7 @@ CASES = {
     },
 }
 NO_SPEECH = {"noise", "silence", "chords"}
-COLD = Ways(mx.ones(32, mx.bool_), mx.zeros(32))
+COLD = Ways(mx.ones(32, mx.bool_), mx.zeros(32), mx.zeros(32, mx.uint32))
 
 
 @dataclass(frozen=True)

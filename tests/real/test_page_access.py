@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from asr.http.page.pages import FOLDER
@@ -81,8 +82,11 @@ async def test_axe_finds_nothing_in_any_view_by_day_and_by_night(
 ) -> None:
     tab = visitor.tab
     await tab.ask("Page.setBypassCSP", enabled=True)  # axe is run by eval
+    async with httpx.AsyncClient(base_url=visitor.url, timeout=30) as program:
+        await program.post("/v1/jobs", files=process.upload(sounds.GERMAN))
     await visitor.come()
     await tab.seen("option[value=base]")
+    await tab.seen("#jobs-list li")
     found: list[str] = []
     for dark in (False, True):
         await tab.view(1280, 800, dark=dark)
@@ -129,8 +133,9 @@ async def test_the_tab_key_comes_to_everything_in_order_and_out_again(visitor: V
     tab = visitor.tab
     await tab.seen("option[value=base]")
     name = "document.activeElement.ariaLabel ?? document.activeElement.innerText ?? ''"
+    await tab.until("!document.querySelector('#leave').hidden")
     order = []
-    for _ in range(14):
+    for _ in range(15):
         await tab.press("Tab")
         focus = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
         order.append((await tab.run(f"({name}) || {focus}")).split("\n")[0].strip())

@@ -99,6 +99,7 @@ async def test_one_that_is_refused_says_why_and_the_next_one_is_done(
 async def test_who_cancels_frees_the_server_and_the_next_one_begins(
     visitor: Visitor, server: process.Server, orders: Rig
 ) -> None:
+    await visitor.stays()
     orders.order(STEP, "hold")
     await visitor.give(sounds.AUSTEN, sounds.JFK)
     await orders.held(STEP)
@@ -150,9 +151,11 @@ async def test_a_server_that_ends_in_the_middle_can_be_asked_again(
     environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
     rig.order(STEP, "hold")
-    with serving_fake(environment, log, rig) as server:
+    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}  # the other server has the usual ones
+    with serving_fake(environment, log, rig, **settings) as server:
         port = str(urlsplit(server.url).port)
         async with visiting(server.url, tmp_path / "profile") as visitor:
+            await visitor.stays()
             await visitor.give(sounds.JFK)
             await rig.held(STEP)
             server.process.kill()
@@ -161,7 +164,7 @@ async def test_a_server_that_ends_in_the_middle_can_be_asked_again(
             assert "restarted" in await visitor.reads("#reader .state p")
             await visitor.tab.until("!document.querySelector('#trouble').hidden")
             rig.lift(STEP)
-            with serving_fake(environment, log, rig, PORT=port):
+            with serving_fake(environment, log, rig, **settings, PORT=port):
                 await visitor.tab.until("document.querySelector('#trouble').hidden")
                 await visitor.tab.click("#reader .state button")
                 assert await visitor.ended(sounds.JFK.name) == "done"

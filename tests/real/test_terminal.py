@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 # The command as people run it, with an engine and networks that take no time.
 FAKED = (
-    "import sys, asr.run\n"
+    "import sys, asr.building, asr.run\n"
     "from tests.real import rigged\n"
-    "asr.run.load_engine, asr.run.tools = rigged.fake_engine, rigged.fake_tools\n"
+    "asr.building.load_engine, asr.building.tools = rigged.fake_engine, rigged.fake_tools\n"
     "sys.exit(asr.run.main(sys.argv[1:]))\n"
 )
 STYLES = re.compile(r"\x1b\[[0-9;]*m")

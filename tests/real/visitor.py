@@ -46,6 +46,11 @@ class Visitor:
             )
             await self.tab.run(f"{field}.dispatchEvent(new Event('input', {{bubbles: true}}))")
 
+    async def stays(self) -> None:
+        """Have nothing kept by the server: who gives it something stays until that is done."""
+        await self.tab.until("!document.querySelector('#leave').hidden")
+        await self.tab.click("#leave input")
+
     async def give(self, *files: Path) -> None:
         """Have files transcribed."""
         await self.tab.attach("#files", *files)

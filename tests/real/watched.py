@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import asr.run
+import asr.building
 from asr.actors.tools import Tools
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Watched:
 
 
 def watch(around: Around, *, engine: Callable[..., Any], tools: Callable[..., Tools]) -> None:
-    """Have ``asr.run`` make its engine and its networks so from now on, watched.
+    """Have ``asr.building`` make its engine and its networks so from now on, watched.
 
     The names of calls are those such as ``engine.advance`` and ``diarizer.begin``.
     """
-    setattr(asr.run, "load_engine", partial(_watched, around, "engine", engine))  # noqa: B010
-    setattr(asr.run, "tools", partial(_watched_tools, around, tools))  # noqa: B010 - as a test
+    setattr(asr.building, "load_engine", partial(_watched, around, "engine", engine))  # noqa: B010
+    setattr(asr.building, "tools", partial(_watched_tools, around, tools))  # noqa: B010 - as a test
 
 
 def _watched(around: Around, who: str, make: Callable[..., Any], *arguments: Any) -> Any:
@@ -51,4 +51,5 @@ def _watched_tools(around: Around, make: Callable[..., Tools], *arguments: Any) 
         diarizer=tools.diarizer and partial(_watched, around, "diarizer", tools.diarizer),
         aligner=tools.aligner and partial(_watched, around, "aligner", tools.aligner),
         fetch_letters=tools.fetch_letters,
+        networks=tools.networks,
     )

@@ -30,6 +30,10 @@ LINES = (
     (["transcribe", "--model", "large-v3-"], ["large-v3-turbo"]),
     (["transcribe", "--language", "d"], ["da", "de"]),
     (["--env-file", "models", "completion", ""], ["bash", "fish", "zsh"]),
+    (["jobs", "c"], ["cancel"]),
+    (["jobs", "submit", "a.mp3", "--pri"], ["--priority"]),
+    (["jobs", "submit", "--priority", ""], ["batch", "interactive"]),
+    (["jobs", "list", "--state", "q"], ["queued"]),
 )
 
 
@@ -57,8 +61,10 @@ def file(shell: str, tmp_path: Path) -> Path:
 def test_every_command_and_every_option_is_in_the_script(shell: str) -> None:
     text = script(shell, make_parser())
     options = set(re.findall(r"--([a-z][a-z-]+)", make_parser().format_help()))
-    options |= {"diarize", "json-lines", "max-line-width", "print", "json", "output"}
-    missing = [name for name in (*(c.name for c in commands()), *options) if name not in text]
+    options |= {"diarize", "json-lines", "max-line-width", "print", "json", "output", "key-file"}
+    actions = (action.name for command in commands() for action in command.actions)
+    names = (*(command.name for command in commands()), *actions, *options)
+    missing = [name for name in names if name not in text]
     assert missing == []
 
 

@@ -6,8 +6,11 @@ import sys
 import pytest
 import trio
 
+from asr.actors.jobs.queue import QueueUnavailable
+from asr.actors.jobs.redis_client import QueueRefused
 from asr.actors.thread import Hung
 from asr.pipeline.errors import ModelUnavailable, UnknownModel
+from asr.settings import SettingsError
 from asr.terminal.exits import exit_code
 
 
@@ -18,6 +21,13 @@ from asr.terminal.exits import exit_code
         (UnknownModel("x"), 2, "asr-service: The model 'x' does not exist\n"),
         (ModelUnavailable("offline"), 69, "asr-service: offline\n"),
         (Hung("gpu"), 71, "asr-service: the gpu thread hangs\n"),
+        (SettingsError(("one", "two")), 2, "asr-service: one\nasr-service: two\n"),
+        (QueueRefused("not you"), 2, "asr-service: not you\n"),
+        (
+            QueueUnavailable(),
+            75,
+            "asr-service: The queue of jobs cannot be reached; try again later\n",
+        ),
         (
             OSError(errno.EADDRNOTAVAIL, "no such address"),
             69,

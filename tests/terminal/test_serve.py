@@ -1,22 +1,36 @@
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.house import House
 from asr.pipeline.errors import EngineRestarted, ModelUnavailable
-from asr.terminal.serve import ready, serve_house
+from asr.terminal.serve import Premises, ready, serve_premises
 from tests.terminal.fakes import FakeHouse, FakeModels
+
+if TYPE_CHECKING:
+    from asr.actors.any_house import AnyHouse
 
 LONG_S = 3600.0
 
 
+@asynccontextmanager
+async def premises(house: FakeHouse) -> AsyncIterator[Premises]:
+    async with house.opened() as opened:
+        yield Premises(opened)
+
+
 async def front(
-    house: House, *, stop: trio.Event, task_status: trio.TaskStatus[list[str]], events: list[str]
+    _premises: Premises,
+    *,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[list[str]],
+    events: list[str],
 ) -> None:
     """A front desk that drains at once."""
     events.append("front opens")
@@ -33,7 +47,7 @@ async def test_it_serves_once_the_model_is_there_and_closes_in_reverse(
     codes: list[int] = []
 
     async def run() -> None:
-        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+        codes.append(await serve_premises(premises(house), desk, patience_s=LONG_S))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
@@ -57,7 +71,7 @@ async def test_a_house_that_falls_down_drains_and_says_so_in_its_exit_code(
 
     async def run() -> None:
         desk = partial(front, events=house.events)
-        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+        codes.append(await serve_premises(premises(house), desk, patience_s=LONG_S))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
@@ -74,7 +88,7 @@ async def test_a_house_that_falls_down_while_the_model_loads_has_that_exit_code(
 
     house = Hanging()
     desk = partial(front, events=house.events)
-    assert await serve_house(house.opened(), desk, patience_s=LONG_S) == 71
+    assert await serve_premises(premises(house), desk, patience_s=LONG_S) == 71
     assert house.events[-1] == "closed"
 
 
@@ -84,7 +98,7 @@ async def test_a_signal_while_the_model_loads_ends_it_without_opening() -> None:
 
     async def run() -> None:
         desk = partial(front, events=house.events)
-        codes.append(await serve_house(house.opened(), desk, patience_s=LONG_S))
+        codes.append(await serve_premises(premises(house), desk, patience_s=LONG_S))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
@@ -101,12 +115,12 @@ async def test_a_model_that_cannot_be_had_means_no_service() -> None:
     house = Offline()
     desk = partial(front, events=house.events)
     with pytest.RaisesGroup(ModelUnavailable, flatten_subgroups=True):
-        await serve_house(house.opened(), desk, patience_s=LONG_S)
+        await serve_premises(premises(house), desk, patience_s=LONG_S)
     assert house.events == ["open", "closed"]
 
 
 def test_the_ready_line_says_where_with_what_and_on_what() -> None:
-    house = cast("House", FakeHouse(models=FakeModels(preload=None)))
+    house = cast("AnyHouse", FakeHouse(models=FakeModels(preload=None)))
     assert ready(house, ["http://127.0.0.1:1", "http://[::1]:1"]) == (
         "Ready on http://127.0.0.1:1 and http://[::1]:1 with model base, which loads at its first "
         "use, on cpu in float32.\n"

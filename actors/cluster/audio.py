@@ -1,0 +1,64 @@
+"""Where audio waits for a worker, by the address that the operator gave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from asr.actors.jobs.blobs import FolderBlobs
+from asr.actors.settings import MEGABYTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from asr.actors.jobs.blobs import Blobs
+    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.settings import ClusterSettings, JobSettings
+
+    Scratch = Callable[[str], AbstractContextManager[Path]]
+
+INLINE_FILES = 32  # of the largest size, that the queue's server has room for
+STORE_PATIENCE_S = 30
+
+
+def audio_store(
+    jobs: JobSettings, cluster: ClusterSettings, client: Client, scratch: Scratch
+) -> Blobs:
+    """The store: a shared folder, an object store, or the queue's own server without either.
+
+    Raises ValueError for an address that means nothing.
+    """
+    bytes_max = jobs.audio_max_mb * MEGABYTE
+    if cluster.store_url is None:
+        from asr.actors.jobs.blobs_redis import RedisBlobs
+
+        each_max = cluster.inline_max_mb * MEGABYTE
+        return RedisBlobs(
+            client,
+            scratch,
+            each_max=each_max,
+            bytes_max=min(INLINE_FILES * each_max, bytes_max),
+            ttl_s=jobs.keep_s,
+        )
+    url = cluster.store_url.get_secret_value()
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return FolderBlobs(Path(unquote(parts.path)), bytes_max=bytes_max)
+    return _object_store(url, scratch, bytes_max)
+
+
+def _object_store(url: str, scratch: Scratch, bytes_max: int) -> Blobs:
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    from asr.actors.jobs.blobs_object import ObjectBlobs
+
+    patience = timedelta(seconds=STORE_PATIENCE_S)
+    try:
+        store = from_url(url, retry_config={"max_retries": 5, "retry_timeout": patience})
+    except (BaseError, ValueError):
+        raise ValueError("ASR_STORE_URL is not the address of a store") from None
+    return ObjectBlobs(store, scratch, bytes_max=bytes_max)

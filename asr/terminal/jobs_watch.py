@@ -1,0 +1,175 @@
+"""Jobs at a server, followed to their ends: a bar each, or lines for programs."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from asr.pipeline.errors import AsrError
+from asr.terminal.delivery import write_line
+from asr.terminal.display import open_display
+from asr.terminal.exits import DONE, FAILED
+from asr.terminal.jobs_client import path_of
+from asr.terminal.standing import TAIL_SEGMENTS, Going, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.terminal.display import Display
+    from asr.terminal.jobs_client import News
+    from asr.terminal.jobs_patience import Caller
+
+FOLLOWED_MAX = 16  # at once, each over a connection of its own; the others' events wait
+
+
+class JobEnded(AsrError):
+    """A job ended without a result; the message says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Followed(Going):
+    """A job on its way, as its server tells of it; bytes are counted while it is being sent."""
+
+    stage: str = "sending"
+    told_left_s: float | None = None
+
+    @property
+    def state(self) -> str:
+        return self.stage
+
+    def speed(self, now_s: float) -> float | None:
+        """Nothing: part of it may have been done before anybody looked."""
+        return None
+
+    def left_s(self, now_s: float) -> float | None:
+        """How long the rest may take, by the server's word."""
+        return self.told_left_s
+
+    def hear(self, news: News) -> None:
+        """Something has happened to it."""
+        data = news.data
+        if news.kind == "queued":
+            self._stand("queued", data)
+        elif news.kind == "started":
+            self._stand("running", data)
+        elif news.kind == "progress":
+            state = str(data.get("state", "running"))
+            self._stand("finishing" if state == "finished" else state, data)
+
+    def _stand(self, state: str, data: Any) -> None:
+        self.done_s = number(data.get("done_s")) or 0.0
+        self.total_s = number(data.get("audio_s")) or 0.0
+        self.told_left_s = number(data.get("left_s"))
+        place = data.get("place")
+        self.stage = f"queued, place {place}" if state == "queued" and place else state
+
+
+@dataclass(slots=True)
+class Elsewhere(Standing):
+    """Jobs at a server, which loads its models itself."""
+
+    loading: bool = False
+
+    def speed(self, now_s: float) -> float | None:
+        """Nothing: others' jobs are done there, too."""
+        return None
+
+    def hear(self, going: Followed, news: News) -> None:
+        """Something has happened to a job."""
+        going.hear(news)
+        if news.kind == "segment" and self.previews:
+            text = str(news.data.get("text", "")).strip()
+            self.tail = (*self.tail, text)[-TAIL_SEGMENTS:]
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Follows jobs, and tells programs (``as_json``) or people what becomes of them."""
+
+    caller: Caller
+    display: Display
+    standing: Elsewhere
+    as_json: bool
+    failed: int = 0
+    free: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(FOLLOWED_MAX))
+
+    async def watch(self, job_id: str) -> None:
+        """One job, from what it has done already to its end."""
+        going = Followed(job_id, trio.current_time())
+        problem = None
+        try:
+            async with self.free:
+                about = await self.caller.json("GET", path_of(job_id))
+                going.name = str(about.get("file_name") or job_id)
+                going.stage = str(about.get("state"))
+                self.standing.going.append(going)
+                await self.follow(job_id, going)
+        except AsrError as error:
+            problem = error.message
+            self.failed += 1
+        if going in self.standing.going:
+            self.standing.end(going, failed=problem is not None)
+        done = f"done; its text: {command(self.caller, 'result', job_id)}"
+        self.display.say(f"{going.name}: {problem or done}")
+
+    async def follow(self, job_id: str, going: Followed) -> None:
+        """Return when the job is done. Raises JobEnded, Refused, Unreachable."""
+
+        def hear(news: News) -> None:
+            self.standing.hear(going, news)
+            if self.as_json:
+                about = {"id": job_id, "number": news.number, "event": news.kind}
+                with self.display.aside():
+                    write_line({**about, "data": news.data})
+
+        last = await self.caller.follow(job_id, hear)
+        if last.kind != "done":
+            raise JobEnded(why(last.kind, last.data.get("error")))
+
+
+async def watch(caller: Caller, ids: Sequence[str], *, as_json: bool) -> int:
+    """Follow jobs until all of them have ended."""
+    standing = Elsewhere(len(ids), trio.current_time(), previews=len(ids) == 1)
+    async with open_display(standing) as display:
+        caller.say = display.say
+        watcher = Watcher(caller, display, standing, as_json)
+        try:
+            async with trio.open_nursery() as nursery:
+                for job_id in ids:
+                    nursery.start_soon(watcher.watch, job_id)
+        finally:
+            say_how_to_go_on(display, caller, ids)
+    return FAILED if watcher.failed else DONE
+
+
+def say_how_to_go_on(display: Display, caller: Caller, ids: Sequence[str]) -> None:
+    """If a person wants to see no more of jobs that go on without them."""
+    if trio.current_effective_deadline() == -math.inf and ids:
+        say = partial(command, caller, job_id=" ".join(ids))
+        display.say(
+            f"the server goes on; to see it again: {say('watch')}; to end it: {say('cancel')}"
+        )
+
+
+def command(caller: Caller, action: str, job_id: str) -> str:
+    """What a person would type."""
+    server = f" --url {shlex.quote(caller.client.url)}" if caller.named else ""
+    return f"asr-service jobs {action} {job_id}{server}"
+
+
+def why(state: str, error: Any) -> str:
+    """Why a job has no result."""
+    if state == "cancelled":
+        return "it was cancelled"
+    message = error.get("message") if isinstance(error, dict) else None
+    return str(message or "it failed")
+
+
+def number(value: Any) -> float | None:
+    """A number, if that is one."""
+    return float(value) if isinstance(value, int | float) else None

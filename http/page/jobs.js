@@ -1,0 +1,154 @@
+/**
+ * The jobs of the server: how they stand, asked for every now and then, and one heard as it goes.
+ *
+ * @typedef {{id: string, state: "queued"|"running"|"done"|"failed"|"cancelled", place: number|null,
+ *   created_at: number, audio_s: number|null, done_s: number, left_s: number|null,
+ *   language: string|null, task: string|null, file_name: string|null,
+ *   error: {message: string, code: string|null}|null}} Job
+ */
+
+import { EventReader } from "./events.js";
+
+const BUSY_MS = 2000;
+const CALM_MS = 15_000;
+const PAUSE_MAX_MS = 30_000;
+const PAGE = 100;
+const PATH = "v1/jobs";
+
+export const ENDED = new Set(["done", "failed", "cancelled"]);
+
+/** Events: "list" (it was asked for again). */
+export class Jobs extends EventTarget {
+  /** Newest first. @type {Job[]} */
+  all = [];
+  /** Whether this server has jobs at all; null as long as it was not asked. @type {boolean|null} */
+  available = null;
+  #api;
+  #timer = 0;
+
+  /** @param {import("./api.js").Api} api */
+  constructor(api) {
+    super();
+    this.#api = api;
+    document.addEventListener("visibilitychange", () => this.look());
+  }
+
+  /** Ask now, and from now on every now and then, as long as somebody sees the page. */
+  async look() {
+    clearTimeout(this.#timer);
+    if (document.hidden) return;
+    try {
+      const { data } = await this.#api.json(`${PATH}?limit=${PAGE}`, { quiet: true });
+      [this.all, this.available] = [data, true];
+    } catch (error) {
+      // Where nobody answers, what was known may still be so.
+      if (error.status) [this.all, this.available] = [[], false];
+    }
+    clearTimeout(this.#timer);
+    const busy = this.all.some(({ state }) => !ENDED.has(state));
+    this.#timer = setTimeout(() => this.look(), busy ? BUSY_MS : CALM_MS);
+    this.dispatchEvent(new Event("list"));
+  }
+
+  /** Whether this server has jobs: for whoever cannot wait for the next look. */
+  async offered() {
+    if (this.available === null) await this.look();
+    return this.available;
+  }
+
+  /** One that may be too old for the list; null if there is none. @returns {Promise<Job|null>} */
+  async one(id) {
+    const listed = this.all.find((job) => job.id === id);
+    if (listed) return listed;
+    return this.#api.json(at(id), { quiet: true }).catch((error) => {
+      if (error.status === 404) return null;
+      throw error;
+    });
+  }
+
+  /** Have a file done as a job: see Api.submit. @returns {Promise<Job>} */
+  async submit(form, about) {
+    const job = await this.#api.submit(form, { path: PATH, ...about });
+    this.look();
+    return job;
+  }
+
+  /** What a job has brought. */
+  result(id) {
+    return this.#api.json(`${at(id)}/result?format=verbose_json`);
+  }
+
+  /** End a job that has not ended, and never delete one that has. */
+  async cancel(id) {
+    const { state } = await this.#api.json(at(id));
+    if (!ENDED.has(state)) await this.#api.response(at(id), { method: "DELETE" });
+    await this.look();
+  }
+
+  /** Leave nothing of a job at the server; one that is at work is cancelled first. */
+  async forget(id) {
+    const end = () => this.#api.json(at(id), { method: "DELETE" });
+    try {
+      if (!(await end()).deleted) await end();
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
+    await this.look();
+  }
+
+  /**
+   * Hear all that has happened to a job and what happens, to its end or the signal's, however
+   * often the line breaks.
+   *
+   * @param {string} id
+   * @param {(name: string, data: any) => void} hear
+   * @param {AbortSignal} signal
+   */
+  async follow(id, hear, signal) {
+    let last = "0";
+    let pause = 0;
+    const told = ({ name, id: number, data }) => {
+      if (number) [last, pause] = [number, 0];
+      hear(name, data);
+      return ENDED.has(name);
+    };
+    while (!signal.aborted) {
+      try {
+        if (await this.#listen(id, last, told, signal)) return;
+      } catch (error) {
+        if (error.status >= 400 && error.status < 500) return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(PAUSE_MAX_MS, 2 * pause || 1000);
+    }
+  }
+
+  /** One stream of events; whether that was all there ever will be. */
+  async #listen(id, last, told, signal) {
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": last };
+    const answer = await this.#api.response(`${at(id)}/events`, { headers, signal, quiet: true });
+    if (!answer.body || answer.status === 204) return true;
+    const stream = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = new EventReader();
+    for (;;) {
+      const { value, done } = await stream.read();
+      if (done) return false;
+      if (reader.feed(value).map(told).includes(true)) return true;
+    }
+  }
+}
+
+/** How a job stands, in the words of a recording. @param {Job} job */
+export function standing({ state, place, done_s: doneS, audio_s: audioS, left_s: leftS, error }) {
+  const working = audioS ? "transcribing" : "reading";
+  return { state: state === "running" ? working : state, place, doneS, audioS, leftS, error };
+}
+
+/** What a job is called. */
+export function nameOf({ file_name: name }) {
+  return name || "Without a name";
+}
+
+function at(id) {
+  return `${PATH}/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,68 @@
+/**
+ * A recording: a file on its way to its transcript, or a job of the server's that was opened here.
+ *
+ * @typedef {"waiting"|"uploading"|"queued"|"reading"|"transcribing"|"done"|"failed"|"cancelled"
+ *   } State
+ * @typedef {{id: string, name: string, bytes: number, made: number, state: State,
+ *   options: Record<string, string>, file: Blob|null, sent: number, place: number|null,
+ *   doneS: number, audioS: number|null, leftS: number|null, growing: string[],
+ *   peaks: number[], transcript: import("./transcript.js").Transcript|null,
+ *   error: {message: string, code: string|null}|null, notKept: string|null,
+ *   job: string|null, mine: boolean, key: string|null, bringing: boolean}} Recording
+ *   mine: its job was made here; key: what makes it one job, however often it is sent
+ */
+
+import { nameOf } from "./jobs.js";
+
+export const WAITING = new Set(["waiting", "uploading", "queued", "reading", "transcribing"]);
+// Of a recording, what is kept.
+const LASTING = [
+  ...["id", "name", "bytes", "made", "options", "peaks", "transcript", "notKept", "job", "mine"],
+];
+const BLANK = {
+  ...{ file: null, sent: 0, place: null, doneS: 0, audioS: null, leftS: null },
+  ...{ peaks: [], transcript: null, error: null, notKept: null },
+  ...{ job: null, mine: true, key: null, bringing: false },
+};
+
+/** One of a file that was just given. @returns {Recording} */
+export function fresh(file, options) {
+  const about = { id: name(), name: file.name, bytes: file.size, made: Date.now() };
+  return { ...BLANK, ...about, options, file, growing: [], state: "waiting" };
+}
+
+/** One of an earlier visit: what is not done yet is at the server. @returns {Recording} */
+export function restored(text) {
+  return { ...BLANK, growing: [], ...text, state: text.transcript ? "done" : "queued" };
+}
+
+/** One of a job that was not made here. @returns {Recording} */
+export function found(job) {
+  const { id, task, language, created_at: seconds } = job;
+  const options = { task: task ?? "", language: language ?? "" };
+  const about = { id, job: id, mine: false, name: nameOf(job), bytes: 0, made: seconds * 1000 };
+  return { ...BLANK, ...about, options, growing: [], state: "queued" };
+}
+
+/** Have it be as it was before it was sent. A key is used again if no job came of it. */
+export function again(recording) {
+  const { file, job, key } = recording;
+  const kept = { file, key: job ? null : key, growing: [] };
+  Object.assign(recording, BLANK, kept, { state: "waiting" });
+}
+
+/** What is kept of it. */
+export function lasting(recording) {
+  return Object.fromEntries(LASTING.map((name) => [name, recording[name]]));
+}
+
+/** For sorting: the oldest first. */
+export function earlier(a, b) {
+  return a.made - b.made;
+}
+
+/** A name that nothing else has. */
+export function name() {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
