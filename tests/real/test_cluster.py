@@ -113,12 +113,13 @@ async def test_a_model_that_no_worker_has_is_not_waited_for(client: httpx.AsyncC
 
 
 async def test_every_front_tells_of_the_whole(town: Machines, client: httpx.AsyncClient) -> None:
-    async def seen() -> bool:
-        told = (await client.get("/queue-metrics")).json()
-        return bool(told["queue"]["gpu_concurrency"] == 3 and told["loaded_models"])
-
-    await process.until(seen)
     for url in (town.at["front"].url, town.at["both"].url):
+
+        async def seen(url: str = url) -> bool:  # a worker tells of itself from beat to beat
+            told = (await client.get(f"{url}/queue-metrics")).json()
+            return bool(told["queue"]["gpu_concurrency"] == 3 and "base" in told["loaded_models"])
+
+        await process.until(seen)
         health = (await client.get(f"{url}/health")).json()
         assert (health["status"], health["device"]) == ("healthy", "cpu")
         assert "base" in health["loaded_models"]
