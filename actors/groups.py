@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.stages.decoding import InOrder
-from asr.actors.trail import stage
+from asr.actors.trail import nobody_left, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class Groups:
             except Exception as error:
                 self._fail(error, nursery.cancel_scope)
         if self._failed is not None:
+            nobody_left()
             raise self._failed
 
     def _hear(self, answer: Heard) -> None:

@@ -109,6 +109,12 @@ def note(**facts: Fact) -> None:
         trail.facts |= facts
 
 
+def nobody_left() -> None:
+    """What was cancelled in the request, it has cancelled itself."""
+    if trail := _TRAIL.get():
+        trail.left_in = None
+
+
 def went(name: str, *, busy_s: float) -> None:
     """The request was in a stage on another machine, for so long, and has just left it."""
     if trail := _TRAIL.get():

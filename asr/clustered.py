@@ -78,13 +78,13 @@ def need(settings: Settings) -> Need:
     return Need(settings.http.connections_max, UPLOADS_MAX, 0)
 
 
-def audio_at(settings: Settings, sharing: Shared, scratch: Scratch) -> Blobs:
-    """Where audio waits for a worker. Raises SettingsError."""
+def audio_at(settings: Settings, sharing: Shared, scratch: Scratch, *, part: float = 1.0) -> Blobs:
+    """Where audio waits for a worker: see ``audio_store``. Raises SettingsError."""
     from asr.actors.cluster.audio import audio_store
     from asr.settings import SettingsError
 
     try:
-        return audio_store(settings.jobs, settings.cluster, sharing.client, scratch)
+        return audio_store(settings.jobs, settings.cluster, sharing.client, scratch, part=part)
     except ValueError as error:
         raise SettingsError((str(error),)) from None
 
@@ -144,7 +144,6 @@ async def together(
     settings: Settings,
     house: House,
     sharing: Shared,
-    blobs: Blobs,
     *,
     name: str,
     lanes: Collection[str] | None,
@@ -163,9 +162,12 @@ async def together(
     said, at = settings.cluster, house.stations
     assert said.queue_url is not None, "that is how sharing was opened"
     url, bounds = said.queue_url.get_secret_value(), Bounds(0, shares.SHARES_MAX)
+    # Who computes otherwise would at times say other words.
+    alike = f"windows-{house.device}-{house.compute_type}"
+    blobs = audio_at(settings, sharing, at.receiver.scratch, part=shares.PART_OF_STORE)
     runner = Guarded(ShareRunner(at.gpu, at.librarian, blobs, at.receiver))
     async with (
-        open_redis(url, bounds, name="windows", lease_s=said.lease_s) as queue,
+        open_redis(url, bounds, name=alike, lease_s=said.lease_s) as queue,
         trio.open_nursery() as nursery,
     ):
         view: View = await nursery.start(partial(run_view, sharing.queue, sharing.roster))
@@ -204,7 +206,7 @@ async def bench(
         taken, in_hand = lanes(settings), InHand()
         if settings.cluster.share:
             helped = together(
-                settings, house, sharing, blobs, name=name, lanes=taken, leisure=in_hand.leisure
+                settings, house, sharing, name=name, lanes=taken, leisure=in_hand.leisure
             )
             house = await opened.enter_async_context(helped)
         deadline_s = settings.jobs.deadline_s

@@ -17,6 +17,7 @@ from pathlib import Path
 from asr.pipeline.checkpoint import find_damage
 from asr.pipeline.ctranslate2 import convert
 from asr.pipeline.digests import is_sealed, seal, sha256
+from asr.pipeline.durable import make_durable
 from asr.pipeline.errors import ModelUnavailable
 
 # Part of a converted folder's name: raise it when the conversion's result changes.
@@ -138,7 +139,7 @@ def _unpack(source: Embedded, models: Path) -> Path:
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _sync(models)
+    make_durable(models)
     return target
 
 
@@ -153,16 +154,7 @@ def _write(source: Embedded, draft: Path) -> None:
     convert(weights, draft, alignment_heads=json.loads(config.read_bytes())["alignment_heads"])
     seal(draft)
     for path in (*draft.iterdir(), draft):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        make_durable(path)
 
 
 @contextmanager

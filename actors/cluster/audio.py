@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from asr.actors.jobs.blobs import FolderBlobs
+from asr.actors.jobs.settings import WEEK_S
 from asr.actors.settings import MEGABYTE
 
 if TYPE_CHECKING:
@@ -23,15 +24,24 @@ if TYPE_CHECKING:
 INLINE_FILES = 32  # of the largest size, that the queue's server has room for
 STORE_PATIENCE_S = 30
 
+# The folder in a store that is ours: what else lies there is never looked at, or swept.
+FOLDER = "asr-audio"
+
 
 def audio_store(
-    jobs: JobSettings, cluster: ClusterSettings, client: Client, scratch: Scratch
+    jobs: JobSettings,
+    cluster: ClusterSettings,
+    client: Client,
+    scratch: Scratch,
+    *,
+    part: float = 1.0,
 ) -> Blobs:
     """The store: a shared folder, an object store, or the queue's own server without either.
 
+    It refuses what would not fit into that ``part`` of its room, with all that is there already.
     Raises ValueError for an address that means nothing.
     """
-    bytes_max = jobs.audio_max_mb * MEGABYTE
+    bytes_max = round(part * jobs.audio_max_mb * MEGABYTE)
     if cluster.store_url is None:
         from asr.actors.jobs.blobs_redis import RedisBlobs
 
@@ -40,14 +50,14 @@ def audio_store(
             client,
             scratch,
             each_max=each_max,
-            bytes_max=min(INLINE_FILES * each_max, bytes_max),
-            ttl_s=jobs.keep_s,
+            bytes_max=min(round(part * INLINE_FILES * each_max), bytes_max),
+            ttl_s=max(jobs.keep_s, WEEK_S),
         )
     url = cluster.store_url.get_secret_value()
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return FolderBlobs(Path(unquote(parts.path)), bytes_max=bytes_max)
-    return _object_store(url, scratch, bytes_max)
+        return FolderBlobs(Path(unquote(parts.path)) / FOLDER, bytes_max=bytes_max)
+    return _object_store(f"{url.rstrip('/')}/{FOLDER}", scratch, bytes_max)
 
 
 def _object_store(url: str, scratch: Scratch, bytes_max: int) -> Blobs:

@@ -36,6 +36,8 @@ class ShareRunner:
             share = load_share(run.job.work)
         except ValueError:
             raise AsrError("The share was made by another version of this server") from None
+        if run.tries > 1:
+            raise AsrError("Another worker died of the share, or was not heard of for too long")
         with begin(Trail(share.request)), self.receiver.scratch(".pcm") as samples:
             windows = share.of(samples)
             async with self.blobs.open(run.job.id) as packed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import trio
 from asr.actors.stages.decoding import InOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from asr.actors.request import Heard
     from asr.actors.turns import Priority
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SHARE_MIN = 2  # windows that are decoded together cost less than one by one
 SHARE_MAX = 16  # windows: 8 minutes, 15 MB
 LOOK_AGAIN_S = 1.0
+LATE_S = 10.0  # away for longer than this, windows are decoded here too: it may be slow, or frozen
 
 
 class Question:
@@ -43,8 +45,10 @@ class Question:
         self.priority = priority
         self.growing = growing
         self.answers = InOrder(heard)
+        self.dropped = False
         self._failed: AsrError | None = None
         self._over = trio.Event()
+        self._work: set[trio.CancelScope] = set()
 
     def put(self, place: int, answer: Heard) -> None:
         """A window is answered."""
@@ -56,6 +60,22 @@ class Question:
         """There will be no answer."""
         self._failed = self._failed or error
         self._over.set()
+
+    @contextmanager
+    def work(self) -> Iterator[trio.CancelScope]:
+        """What the block does is done for this question: it ends when nobody asks it any more."""
+        with trio.CancelScope() as scope:
+            self._work.add(scope)
+            try:
+                yield scope
+            finally:
+                self._work.remove(scope)
+
+    def drop(self) -> None:
+        """Nobody wants to know any more."""
+        self.dropped = True
+        for scope in self._work:
+            scope.cancel()
 
     async def over(self) -> None:
         """Return when all windows are answered. Raises what it has failed with."""
@@ -78,12 +98,23 @@ class Part:
 
 @dataclass(eq=False, slots=True)
 class Away:
-    """A part that is somewhere else: its job, since when, and who waits for it."""
+    """A part that is somewhere else: its job, since when, who waits for it, and who does it too."""
 
     part: Part
+    waiting: trio.CancelScope
     job_id: str = field(default_factory=lambda: token_hex(16))
     since_s: float = field(default_factory=trio.current_time)
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    twin: trio.CancelScope | None = None
+
+    @property
+    def age_s(self) -> float:
+        return trio.current_time() - self.since_s
+
+    def end(self) -> None:
+        """It is answered, or done otherwise: nobody need be at it any more."""
+        self.waiting.cancel()
+        if self.twin:
+            self.twin.cancel()
 
 
 class Pool:
@@ -103,6 +134,7 @@ class Pool:
     def drop(self, question: Question) -> None:
         """Nobody wants to know any more what has not been begun."""
         self._left = deque(part for part in self._left if part.question is not question)
+        question.drop()
 
     def take(self) -> Part | None:
         """The next windows to be decoded together, fewer and fewer of them; None if none is left.
@@ -119,12 +151,24 @@ class Pool:
             self._left.appendleft(Part(first.question, rest))
         return Part(first.question, first.places[:size])
 
+    def late(self) -> Away | None:
+        """What has been away for long, and nobody does here yet."""
+        late = (away for away in self.away if away.age_s >= LATE_S and away.twin is None)
+        return min(late, key=lambda away: away.since_s, default=None)
+
+    def came(self, away: Away) -> None:
+        """What was away is answered."""
+        self.away.discard(away)
+        away.end()
+
     def give_back(self, away: Away) -> None:
         """What was away is to be done by somebody else, unless it is back already."""
-        if away in self.away:
-            self.away.remove(away)
+        if away not in self.away:
+            return
+        self.away.remove(away)
+        away.waiting.cancel()
+        if away.twin is None and not away.part.question.dropped:
             self._left.appendleft(away.part)
-            away.scope.cancel()
             self._change()
 
     def _change(self) -> None:

@@ -4,7 +4,8 @@ Workers pull: a share is a job in a queue of its own, for which each has slots o
 files that are shared never wait for each other. Who has nothing to do itself takes shares. They go
 out while speech is still being looked for; they are the smaller the less is left, and who shares
 takes part itself: what nobody has begun when it has nothing else to do, what failed elsewhere, and
-what a dead worker had, it does itself. So it needs nobody, and what comes out is what it would have
+what a dead worker had, it does itself; what takes long elsewhere, it does as well, as MapReduce its
+backup tasks (Dean and Ghemawat, 2004). So it needs nobody, and what comes out is what it would have
 heard alone: a window's text depends on that window only.
 """
 
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 SLOTS = 5
 WINDOWS_MIN = 4  # fewer are not worth the way
 SHARES_MAX = 1000  # that may wait; one that finds no place is done where it came from
+PART_OF_STORE = 0.5  # no share goes where more of the room is taken: the rest is for clients' audio
 GOODBYE_S = 3.0
 
 
@@ -159,14 +161,22 @@ class Here:
         while True:
             await trio.lowlevel.checkpoint()  # others first: here speech is still looked for
             if part := self.pool.take():
-                try:
-                    await self._decode(part)
-                except AsrError as error:  # an answer
-                    part.question.fail(error)
+                with part.question.work():
+                    await self._answer(part)
             elif forsaken := await self._forsaken():
                 self.pool.give_back(forsaken)
+            elif late := self.pool.late():
+                with late.part.question.work() as late.twin:
+                    await self._answer(late.part)
+                self.pool.came(late)
             else:
                 await self.pool.change()
+
+    async def _answer(self, part: Part) -> None:
+        try:
+            await self._decode(part)
+        except AsrError as error:  # an answer
+            part.question.fail(error)
 
     async def _decode(self, part: Part) -> None:
         question, left = part.question, deque(part.places)
@@ -190,17 +200,20 @@ class Here:
     async def _forsaken(self) -> Away | None:
         """What nobody is at: what was not begun for a while, and what somebody died of."""
         for away in tuple(self.pool.away):
-            if trio.current_time() < away.since_s + LOOK_AGAIN_S:
-                continue
-            try:
-                waits = (await self.at.queue.standing(away.job_id)).state == "queued"
-            except UnknownJob:  # it is being sent, or has come back
-                continue
-            except AsrError:
-                waits = True
-            if waits:
+            if away.age_s >= LOOK_AGAIN_S and away.twin is None and await self._waits(away):
                 return away
         return None
+
+    async def _waits(self, away: Away) -> bool:
+        """Whether nobody has begun it, or the queue does not say."""
+        with trio.move_on_after(LOOK_AGAIN_S):
+            try:
+                return (await self.at.queue.standing(away.job_id)).state == "queued"
+            except UnknownJob:  # it is being sent, or has come back
+                return False
+            except AsrError:
+                pass
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +233,21 @@ class Elsewhere:
                 return
 
     async def _sent(self, part: Part) -> bool:
-        """Whether it was answered; if not, it is in the pool again."""
-        away = Away(part)
-        self.pool.away.add(away)
-        with away.scope:
+        """Whether it was answered, or need not be; if not, it is done by another lane."""
+        with part.question.work() as waiting:
+            away = Away(part, waiting)
+            self.pool.away.add(away)
             try:
                 answers = await self._asked(away)
-            except (AsrError, ValueError) as error:
+            except (AsrError, ValueError, OSError) as error:
                 log.warning("a share is done here, as it failed elsewhere: %s", error)
             else:
-                self.pool.away.discard(away)
                 for place, answer in zip(part.places, answers, strict=True):
                     part.question.put(place, answer)
+                self.pool.came(away)
                 return True
         self.pool.give_back(away)
-        return False
+        return part.question.dropped
 
     async def _asked(self, away: Away) -> list[Heard]:
         """What another worker hears. Raises every kind of AsrError, and ValueError."""
@@ -254,6 +267,7 @@ class Elsewhere:
                 priority=question.priority,
             )
             await queue.submit(replace(job, durable=False, created_s=time()))
+            away.since_s = trio.current_time()
             async with queue.events(away.job_id) as events:
                 async for event in events:
                     if event.kind == "failed":
@@ -263,12 +277,6 @@ class Elsewhere:
                 raise ValueError("not an answer to each window")
             return answers
         finally:
-            with trio.move_on_after(GOODBYE_S, shield=True), suppress(AsrError):
-                await self._forget(away.job_id)
-
-    async def _forget(self, job_id: str) -> None:
-        try:
-            with suppress(UnknownJob):
-                await self.at.queue.forget(job_id)
-        finally:
-            await self.at.blobs.drop(job_id)
+            for forget in (queue.forget, blobs.drop):
+                with trio.move_on_after(GOODBYE_S, shield=True), suppress(AsrError, OSError):
+                    await forget(away.job_id)

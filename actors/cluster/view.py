@@ -53,7 +53,7 @@ class View:
         Those that compute otherwise than that one would at times say other words.
         """
         own = next((worker for worker in self.workers if worker.name == but), None)
-        if own is None:
+        if own is None or not self.reachable:
             return 0
         return sum(
             does(worker, model) and not worker.busy and computes_as(worker, own)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import trio
 
 from asr.actors.spool import explained
+from asr.pipeline.durable import make_durable
 from asr.pipeline.errors import AsrError, Busy
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ class FolderBlobs:
         coming = self._folder / f"{UNFINISHED}{secrets.token_hex(8)}"
         try:
             _link_or_copy(file, coming)
-            _sync(coming)
+            make_durable(coming)
             os.utime(coming)  # a link has the age of the file; a sweep asks for that of its putting
             coming.replace(target)
-            _sync(self._folder)
+            make_durable(self._folder)
         finally:
             coming.unlink(missing_ok=True)  # also where both names were of one file already
 
@@ -171,15 +172,6 @@ def _link_or_copy(file: Path, target: Path) -> None:
             descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
-
-
-def _sync(path: Path) -> None:
-    """On the disk once this returns, also should the power fail."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _size(entry: os.DirEntry[str]) -> int:

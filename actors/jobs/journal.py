@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from asr.actors.thread import lent_thread
+from asr.pipeline.durable import make_durable
 from asr.pipeline.errors import AsrError, StorageFull
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ def _opened(folder: Path) -> sqlite3.Connection:
 def _whole(path: Path) -> sqlite3.Connection:
     """A connection to a file that was looked through, or is new."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    _sync(path.parent)
-    _sync(path.parent.parent)
+    make_durable(path.parent)
+    make_durable(path.parent.parent)
     # The thread changes from call to call, but two never call at a time.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -247,12 +248,3 @@ def _damaged(found: str) -> sqlite3.DatabaseError:
 def _explained(error: OSError) -> AsrError:
     log.warning("the folder of jobs: %s", error)
     return StorageFull() if error.errno in {errno.ENOSPC, errno.EDQUOT} else JournalFailed()
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

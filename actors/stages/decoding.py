@@ -40,7 +40,9 @@ class InOrder:
         return len(self.answers)
 
     def put(self, place: int, answer: Heard) -> None:
-        """Tell an answer, unless an earlier one is not there yet."""
+        """Tell an answer, unless an earlier one is not there yet; once, should it come twice."""
+        if place < self.head:
+            return
         self._early[place] = answer
         while (ready := self._early.pop(self.head, None)) is not None:
             self.answers.append(ready)

@@ -21,7 +21,7 @@ TEMPLATE = """\
 # variables for a proxy: systemctl --user edit asr-service
 [Unit]
 Description=Speech to text over HTTP (asr-service)
-StartLimitIntervalSec=600
+StartLimitIntervalSec=300
 StartLimitBurst=5
 
 [Service]

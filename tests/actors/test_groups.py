@@ -11,6 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.groups import Groups
+from asr.actors.trail import Trail, begin
 from asr.actors.turns import Priority
 from asr.pipeline.engine import ModelFolder, Row
 from asr.pipeline.errors import EngineRestarted, InvalidRequest
@@ -146,8 +147,10 @@ async def test_what_goes_wrong_in_a_group_is_raised_as_it_is_and_ends_the_others
     setting.decoder.errors[1] = InvalidRequest("no such prompt", param="prompt")
     raised: list[AsrError] = []
 
+    trail = Trail("r1")
+
     async def decode() -> None:
-        with pytest.raises(InvalidRequest) as failed:
+        with begin(trail), pytest.raises(InvalidRequest) as failed:
             await setting.decode(Found(1, 1, 4, at_once=2))
         raised.append(failed.value)
 
@@ -156,7 +159,7 @@ async def test_what_goes_wrong_in_a_group_is_raised_as_it_is_and_ends_the_others
     setting.decoder.asked[1].set()
     await wait_all_tasks_blocked()
     assert raised == [setting.decoder.errors[1]]
-    assert setting.decoder.left == [0]
+    assert (setting.decoder.left, trail.left_in) == ([0], None)
     assert setting.heard == []
 
 

@@ -12,9 +12,12 @@ import pytest
 
 from asr.pipeline.records import NOWHERE, load_heard
 from tests.real import process, sounds
+from tests.real.rig import rigged
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.real.rig import Rig
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -29,7 +32,7 @@ SETTINGS = {"PRELOAD_MODEL": "tiny.en", "BATCH_SIZE": "2", "ASR_CACHE_MAX_MB": "
 
 
 async def test_a_killed_job_decodes_only_what_it_had_not_and_says_the_same(
-    environment: dict[str, str], log: Path, tmp_path: Path
+    environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
     sound = sounds.as_file(
         sounds.AUSTEN, tmp_path / "long.flac", "-t", "66", before=("-stream_loop", "-1")
@@ -37,7 +40,9 @@ async def test_a_killed_job_decodes_only_what_it_had_not_and_says_the_same(
     jobs = tmp_path / "jobs"
     settings = SETTINGS | {"ASR_JOBS_DIR": str(jobs)}
     with log.open("ab") as stderr:
-        with process.serving(environment, stderr, **settings) as server:
+        rig.order("diarizer.begin", "hold")  # so it cannot have ended before it is killed
+        program = rigged(rig, engine="real")
+        with process.serving(environment, stderr, program, **settings) as server:
             async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
                 job = await submit(client, sound)
                 await process.until(partial(is_kept, jobs), within_s=90)

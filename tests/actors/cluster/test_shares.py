@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -19,7 +21,7 @@ from asr.actors.cluster.packing import (
     pack_samples,
     unpack_samples,
 )
-from asr.actors.cluster.pool import SHARE_MAX, SHARE_MIN, Pool, Question
+from asr.actors.cluster.pool import LATE_S, SHARE_MAX, SHARE_MIN, Away, Pool, Question
 from asr.actors.cluster.shares import SLOTS, sharing
 from asr.actors.cluster.worker import InHand
 from asr.actors.jobs.blobs import FolderBlobs
@@ -58,6 +60,7 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         self.homes = (Home(folder / "one"), Home(folder / "two"))
         self.blobs = FolderBlobs(folder / "audio", bytes_max=1 << 30)
+        self.folder = folder
         for home in self.homes:
             home.folder.mkdir()
             home.script.says = times
@@ -195,7 +198,14 @@ class Babbling(ShareRunner):
         return b"\0\0"
 
 
-@pytest.mark.parametrize("runner", [Failing, Babbling])
+class Dying(ShareRunner):
+    """Is at its second try, as the first worker has died of it."""
+
+    async def __call__(self, run: Run, /) -> bytes:
+        return await super().__call__(replace(run, tries=2))
+
+
+@pytest.mark.parametrize("runner", [Failing, Babbling, Dying])
 async def test_what_fails_elsewhere_is_done_here(
     pair: Pair, mock_clock: MockClock, runner: type[ShareRunner]
 ) -> None:
@@ -204,6 +214,52 @@ async def test_what_fails_elsewhere_is_done_here(
         async with pair.helping(runner):
             assert await pair.transcribe() == whole
         assert await pair.left() == (NOTHING_LEFT, 0, [])
+        if runner is Dying:
+            assert len(pair.homes[0].script.admitted) == 40, "no second worker dies of a share"
+
+
+class BrokenDisk(FolderBlobs):
+    """Says what a folder on another machine may say at any time."""
+
+    async def put(self, key: str, file: Path) -> None:
+        raise OSError(errno.ESTALE, "stale handle")
+
+    async def drop(self, key: str) -> None:
+        raise OSError(errno.EIO, "nothing there")
+
+
+async def test_where_no_share_can_be_kept_all_is_done_here(
+    pair: Pair, mock_clock: MockClock
+) -> None:
+    async with pair.open(mock_clock):
+        whole = await pair.alone()
+        house = pair.homes[0].house
+        blobs = BrokenDisk(pair.folder / "broken", bytes_max=1 << 30)
+        pair.house = sharing(house, pair.queue, blobs, lambda _model: 1)
+        async with pair.helping():
+            assert await pair.transcribe() == whole
+        assert len(pair.homes[0].script.admitted) == 40
+
+
+async def test_what_takes_long_elsewhere_is_done_here_too(
+    pair: Pair, mock_clock: MockClock
+) -> None:
+    """A worker that is alive and does not get on: it fetches the model, or is another's as well."""
+    async with pair.open(mock_clock), trio.open_nursery() as nursery:
+        whole = await pair.alone()
+        pair.homes[1].gpu.hold()
+        async with pair.helping():
+
+            async def get_late() -> None:
+                await pair.helped()
+                mock_clock.jump(LATE_S)
+
+            nursery.start_soon(get_late)
+            assert await pair.transcribe() == whole
+            assert len(pair.homes[0].script.admitted) == 40
+            stats, kept_bytes, _ = await pair.left()
+            assert (stats, kept_bytes) == (NOTHING_LEFT, 0)
+            pair.homes[1].gpu.release()
 
 
 async def test_what_goes_back_to_its_place_because_a_helper_ends_is_taken_back(
@@ -273,6 +329,25 @@ def test_shares_are_the_smaller_the_less_is_left() -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert set(sizes[-4:-1]) == {SHARE_MIN}
     assert sum(sizes) == 400
+
+
+async def test_what_nobody_asks_any_more_is_not_taken_again() -> None:
+    pool, audio = Pool(lanes=1), Audio(Path("never-read"), 0)
+    windows = tuple(Window(audio, at, at + 1) for at in range(4))
+    one, other = asked(windows), asked(windows)
+    pool.add(one)
+    part = pool.take()
+    assert part is not None
+    with one.work() as waiting:
+        away = Away(part, waiting)
+        pool.away.add(away)
+        pool.drop(one)
+        assert waiting.cancel_called
+    pool.give_back(away)
+    assert pool.take() is None
+    pool.add(other)
+    assert (taken := pool.take()) is not None
+    assert taken.question is other
 
 
 def test_samples_are_where_the_windows_look_for_them(tmp_path: Path) -> None:

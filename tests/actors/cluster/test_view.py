@@ -25,6 +25,8 @@ def test_who_helps_has_nothing_else_to_do_and_computes_alike() -> None:
     assert view(ANNA, replace(BERT, device="cpu")).idle("base", but="anna") == 0
     assert view(ANNA, replace(BERT, compute_type="float32")).idle("base", but="anna") == 0
     assert view(BERT).idle("base", but="anna") == 0, "it is not known yet how this one computes"
+    away = View(Stats(0, 0, 1), (ANNA, BERT), reachable=False)
+    assert away.idle("base", but="anna") == 0, "nobody could be asked"
 
 
 def test_the_whole_is_the_sum_of_all() -> None:
