@@ -36,8 +36,6 @@ def show(stations: Stations, queue: Queue, health: Health, *, spool: Path) -> No
     metrics.watch_gpu(stations.gpu.board)
     for name, help, read in (
         ("asr_healthy", "1, or 0 when an actor is down for good", lambda: health.fault is None),
-        ("asr_queue_depth_max", "Requests that may wait", lambda: queue.stats().waiting_max),
-        ("asr_running_max", "Requests worked on at once", lambda: queue.stats().running_max),
         ("asr_spool_free_bytes", "Room on the uploads' disk", lambda: disk_free_bytes(spool)),
         ("asr_memory_peak_bytes", "The most resident memory so far", peak_bytes),
         ("asr_tasks", "Tasks of the event loop", tasks),

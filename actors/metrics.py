@@ -89,6 +89,8 @@ class Metrics:
     def _make_ours(self) -> None:
         registry = self._registry
         self._waiting = Gauge("asr_queue_depth", "Requests that wait", registry=registry)
+        self._waiting_max = Gauge("asr_queue_depth_max", "Those that may wait", registry=registry)
+        self._active_max = Gauge("asr_running_max", "Requests worked on at once", registry=registry)
         self._wait_s = Histogram(
             "asr_queue_wait_seconds",
             "Time from acceptance to the first work",
@@ -257,7 +259,9 @@ class Metrics:
     def watch_queue(self, stats: Callable[[], QueueStats]) -> None:
         """Read the queue at each scrape."""
         self._active.set_function(lambda: stats().running)
+        self._active_max.set_function(lambda: stats().running_max)
         self._waiting.set_function(lambda: stats().waiting)
+        self._waiting_max.set_function(lambda: stats().waiting_max)
 
     def watch_gpu(self, board: Board) -> None:
         """Read what the GPU actor shows at each scrape."""

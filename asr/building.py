@@ -190,7 +190,9 @@ async def _premises(
             stores = await opened.enter_async_context(_own_stores(settings))
         except AsrError as error:
             log.warning("this server takes no jobs: %s (see ASR_JOBS_DIR)", error.message)
-            yield Premises(await opened.enter_async_context(house()))
+            without = await opened.enter_async_context(house())
+            without.health.degrade("jobs")
+            yield Premises(without)
             return
         open_now = await opened.enter_async_context(house(keep=stores.keep))
         jobs = await opened.enter_async_context(_jobs(settings, open_now, stores, told))

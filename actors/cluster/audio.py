@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from asr.actors.jobs.blobs import FolderBlobs
 from asr.actors.jobs.settings import WEEK_S
@@ -14,6 +12,7 @@ from asr.actors.settings import MEGABYTE
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from asr.actors.jobs.blobs import Blobs
     from asr.actors.jobs.redis_client import Client
@@ -53,11 +52,10 @@ def audio_store(
             bytes_max=min(round(part * INLINE_FILES * each_max), bytes_max),
             ttl_s=max(jobs.keep_s, WEEK_S),
         )
-    url = cluster.store_url.get_secret_value()
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return FolderBlobs(Path(unquote(parts.path)) / FOLDER, bytes_max=bytes_max)
-    return _object_store(f"{url.rstrip('/')}/{FOLDER}", scratch, bytes_max)
+    if folder := cluster.store_folder:
+        return FolderBlobs(folder / FOLDER, bytes_max=bytes_max)
+    url = cluster.store_url.get_secret_value().rstrip("/")
+    return _object_store(f"{url}/{FOLDER}", scratch, bytes_max)
 
 
 def _object_store(url: str, scratch: Scratch, bytes_max: int) -> Blobs:

@@ -96,8 +96,6 @@ def show_desk(house: RemoteHouse, spool: Path) -> None:
     metrics.watch_loaded(lambda: len(house.loaded_models()))
     for name, help, read in (
         ("asr_healthy", "1, or 0 when an actor is down for good", lambda: True),
-        ("asr_queue_depth_max", "Requests that may wait", lambda: house.queue_stats().waiting_max),
-        ("asr_running_max", "Requests worked on at once", lambda: house.queue_stats().running_max),
         ("asr_spool_free_bytes", "Room on the uploads' disk", lambda: disk_free_bytes(spool)),
         ("asr_memory_peak_bytes", "The most resident memory so far", peak_bytes),
         ("asr_tasks", "Tasks of the event loop", tasks),

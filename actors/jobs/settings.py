@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -83,3 +84,16 @@ class ClusterSettings:
     share: bool = setting(
         "ASR_SHARE_WINDOWS", True, "long audio is decoded by several workers together"
     )
+
+    def __post_init__(self) -> None:
+        """ValueError for a store's address that is none."""
+        try:
+            _ = self.store_folder
+        except ValueError:
+            raise ValueError("ASR_STORE_URL: it is not the address of a store") from None
+
+    @property
+    def store_folder(self) -> Path | None:
+        """Where the store is, if it is a folder."""
+        parts = urlsplit(self.store_url.get_secret_value() if self.store_url else "")
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None

@@ -120,12 +120,17 @@ def _manager(where: Where) -> Manager:
 
 def _program(wish: Wish, settings: Settings, where: Where, drain_s: float) -> Program:
     """What is to be run: this Python, whatever environment it belongs to, with these settings."""
-    cache, hub = settings.models.cache_dir, settings.models.hf_home
+    cache = settings.models.cache_dir
     # torch and the model hub keep what they fetch below the second of these.
-    folders = (cache, where.home / ".cache", *((hub,) if hub else ()))
+    folders = (cache, where.home / ".cache", *filter(None, _chosen(settings)))
     named = ("--env-file", str(wish.env_file.resolve())) if wish.env_file else ()
     folders = tuple(dict.fromkeys(folders))
     return Program(where.python, (*named, "serve"), cache, folders, drain_s + LEAVE_S)
+
+
+def _chosen(settings: Settings) -> tuple[Path | None, ...]:
+    """The folders that are written to because a setting says so."""
+    return settings.models.hf_home, settings.jobs.folder, settings.cluster.store_folder
 
 
 def _check(program: Program, where: Where) -> None:

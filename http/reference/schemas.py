@@ -239,7 +239,9 @@ def _state() -> dict[str, Schema]:
             **where,
             **simple,
             **loaded,
-            degraded=listing(string(), "What it goes on without: diarizer, aligner"),
+            degraded=listing(
+                string(), "What it goes on without: diarizer, aligner, jobs, workers, queue"
+            ),
         ),
         "QueueMetrics": record(
             "The queue, in the words of the WhisperX services.",

@@ -116,6 +116,7 @@ def test_what_is_watched_is_read_at_each_scrape() -> None:
         "whisperx_vram_allocated_bytes 5.0",
         "whisperx_vram_cache_bytes 6.0",
         "asr_queue_depth 9.0",
+        "asr_queue_depth_max 32.0",
         "asr_windows_waiting 10.0",
         "asr_rows 11.0",
         "asr_tokens_per_second 12.5",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,17 +57,19 @@ def serving(
 ) -> Iterator[Server]:
     """A server for as long as the context lasts; leaving kills it if it is still there.
 
-    ``program`` is what Python runs, in the root of the checkout.
+    ``program`` is what Python runs, in the root of the checkout. Its jobs are nobody else's, if
+    nothing else is said: one folder is for one server.
     """
     began = time.monotonic()
+    jobs = tempfile.TemporaryDirectory(prefix="asr-jobs-", ignore_cleanup_errors=True)
     process = subprocess.Popen(
         [sys.executable, *program],
         cwd=RUN.parent,
-        env={**environment, **settings},
+        env={"ASR_JOBS_DIR": jobs.name, **environment, **settings},
         stdout=subprocess.PIPE,
         stderr=log,
     )
-    with process:
+    with jobs, process:
         assert process.stdout
         try:
             line = process.stdout.readline().decode()

@@ -6,6 +6,7 @@ In one server, in this order: of crashes that are nobody's fault only three are 
 from __future__ import annotations
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -174,3 +175,17 @@ async def test_what_a_killed_server_leaves_on_the_disk_is_swept_by_the_next(
             assert server.scratch() != []
         with process.serving(environment, stderr, program) as server:
             assert server.scratch() == []
+
+
+async def test_a_second_server_at_one_folder_of_jobs_goes_on_without_them(
+    environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
+) -> None:
+    jobs = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}
+    one = partial(serving_fake, environment, log, rig, **jobs)
+    missing = []
+    with one() as first, one() as second:
+        for server in (first, second):
+            async with caller(server) as asking:
+                assert (await asking.ask()).text == "word\n"
+                missing.append((await asking.health())[1]["degraded"])
+    assert missing == [[], ["jobs"]]

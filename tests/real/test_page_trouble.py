@@ -151,7 +151,7 @@ async def test_a_server_that_ends_in_the_middle_can_be_asked_again(
     environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
     rig.order(STEP, "hold")
-    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}  # the other server has the usual ones
+    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}  # the next one has them as well
     with serving_fake(environment, log, rig, **settings) as server:
         port = str(urlsplit(server.url).port)
         async with visiting(server.url, tmp_path / "profile") as visitor:

@@ -78,6 +78,16 @@ def test_installing_writes_a_unit_starts_it_and_says_so(tmp_path: Path) -> None:
     assert [file.name for file in person.unit.parent.iterdir()] == [UNIT]
 
 
+def test_the_folders_that_settings_name_may_be_written_to(tmp_path: Path) -> None:
+    person = Person(tmp_path, FakeSystemd())
+    chosen = [tmp_path / name for name in ("hub", "jobs", "shared")]
+    hub, jobs, shared = map(str, chosen)
+    person.settings |= {"HF_HOME": hub, "ASR_JOBS_DIR": jobs, "ASR_STORE_URL": f"file://{shared}"}
+    assert person.asks("install") == 0
+    line = next(line for line in person.unit.read_text().splitlines() if "ReadWritePaths" in line)
+    assert all(f'"{folder}"' in line and folder.is_dir() for folder in chosen)
+
+
 def test_settings_that_only_the_shell_has_are_named(tmp_path: Path) -> None:
     person = Person(tmp_path, FakeSystemd(), environ={"PORT": "1", "HOME": "/", "API_KEYS": "x"})
     person.asks("install")

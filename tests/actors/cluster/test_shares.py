@@ -3,114 +3,29 @@
 from __future__ import annotations
 
 import errno
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
-from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
 from asr.actors.cluster.helper import ShareRunner
-from asr.actors.cluster.packing import (
-    Share,
-    dump_share,
-    load_share,
-    pack_samples,
-    unpack_samples,
-)
-from asr.actors.cluster.pool import LATE_S, SHARE_MAX, SHARE_MIN, Away, Pool, Question
-from asr.actors.cluster.shares import SLOTS, sharing
+from asr.actors.cluster.pool import LATE_S
+from asr.actors.cluster.shares import sharing
 from asr.actors.cluster.worker import InHand
 from asr.actors.jobs.blobs import FolderBlobs
-from asr.actors.jobs.local import open_local
-from asr.actors.jobs.queue import Bounds, Stats
-from asr.actors.turns import Priority
-from asr.pipeline.audio import Audio
-from asr.pipeline.engine import ModelFolder
 from asr.pipeline.errors import EngineRestarted, InvalidRequest
-from asr.pipeline.types import Decoding, Options, Progress, Span, Window
-from tests.actors.cluster.town import times
+from asr.pipeline.types import Options, Span
+from tests.actors.cluster.pair import LONG_S, NOTHING_LEFT, Pair
 from tests.actors.fakes import step
-from tests.actors.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from trio.testing import MockClock
 
-    from asr.actors.house import House
-    from asr.actors.jobs.local import LocalQueue
-    from asr.actors.jobs.queue import Leisure, Run
+    from asr.actors.jobs.queue import Run
     from asr.pipeline.types import Transcript
-
-LONG_S = 1200.0
-GERMAN = Options(language="de")
-NOTHING_LEFT = Stats(waiting=0, running=0, waiting_max=100)
-
-
-class Pair:
-    """Two houses: one has a long file, the other may help."""
-
-    queue: LocalQueue
-    house: House
-
-    def __init__(self, folder: Path) -> None:
-        self.homes = (Home(folder / "one"), Home(folder / "two"))
-        self.blobs = FolderBlobs(folder / "audio", bytes_max=1 << 30)
-        self.folder = folder
-        for home in self.homes:
-            home.folder.mkdir()
-            home.script.says = times
-            home.decoder.seconds["long"] = LONG_S
-        self.told: list[Progress] = []
-
-    @asynccontextmanager
-    async def open(self, clock: MockClock) -> AsyncIterator[None]:
-        one, two = self.homes
-        async with (
-            open_local(Bounds(0, 100), None) as self.queue,
-            one.open(clock) as house,
-            two.open(clock),
-        ):
-            clock.autojump_threshold = inf
-            clock.rate = 1.0
-            self.house = sharing(house, self.queue, self.blobs, lambda _model: 1)
-            yield
-
-    @asynccontextmanager
-    async def helping(
-        self,
-        runner: type[ShareRunner] = ShareRunner,
-        leisure: Leisure = trio.lowlevel.checkpoint,
-    ) -> AsyncIterator[None]:
-        at = self.homes[1].house.stations
-        handler = runner(at.gpu, at.librarian, self.blobs, at.receiver)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(partial(self.queue.work, handler, slots=SLOTS, leisure=leisure))
-            yield
-            nursery.cancel_scope.cancel()
-
-    async def alone(self) -> Transcript:
-        """What the helper says of the same file."""
-        home = self.homes[1]
-        return await home.house.transcribe(home.file("long"), GERMAN)
-
-    async def transcribe(self) -> Transcript:
-        home = self.homes[0]
-        return await self.house.transcribe(home.file("long"), GERMAN, notify=self.told.append)
-
-    async def helped(self) -> None:
-        """Return when the helper is at work with all its slots."""
-        while (await self.queue.stats()).running < SLOTS:
-            await trio.lowlevel.checkpoint()
-
-    async def left(self) -> tuple[Stats, int, list[str]]:
-        """What is still to be done, and what still lies about."""
-        files = [file for home in self.homes for file in home.scratch_files()]
-        return await self.queue.stats(), await self.blobs.used_bytes(), files
 
 
 @pytest.fixture
@@ -310,64 +225,3 @@ async def test_what_goes_wrong_here_is_raised_as_it_is(pair: Pair, mock_clock: M
             await pair.house.transcribe(pair.homes[0].file("long"), Options(language="xx"))
         stats, kept_bytes, _ = await pair.left()
         assert (stats, kept_bytes) == (NOTHING_LEFT, 0)
-
-
-def asked(windows: tuple[Window, ...]) -> Question:
-    model = ModelFolder("base", Path("nowhere"))
-    return Question(model, windows, Decoding("de"), Priority.BATCH, lambda _heard: None, None)
-
-
-def test_shares_are_the_smaller_the_less_is_left() -> None:
-    pool, audio = Pool(lanes=4), Audio(Path("never-read"), 0)
-    windows = tuple(Window(audio, at, at + 1) for at in range(400))
-    pool.add(asked(windows))
-    sizes: list[int] = []
-    while part := pool.take():
-        assert part.windows == windows[sum(sizes) : sum(sizes) + len(part.places)]
-        sizes.append(len(part.places))
-    assert sizes[0] == SHARE_MAX
-    assert sizes == sorted(sizes, reverse=True)
-    assert set(sizes[-4:-1]) == {SHARE_MIN}
-    assert sum(sizes) == 400
-
-
-async def test_what_nobody_asks_any_more_is_not_taken_again() -> None:
-    pool, audio = Pool(lanes=1), Audio(Path("never-read"), 0)
-    windows = tuple(Window(audio, at, at + 1) for at in range(4))
-    one, other = asked(windows), asked(windows)
-    pool.add(one)
-    part = pool.take()
-    assert part is not None
-    with one.work() as waiting:
-        away = Away(part, waiting)
-        pool.away.add(away)
-        pool.drop(one)
-        assert waiting.cancel_called
-    pool.give_back(away)
-    assert pool.take() is None
-    pool.add(other)
-    assert (taken := pool.take()) is not None
-    assert taken.question is other
-
-
-def test_samples_are_where_the_windows_look_for_them(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    whole.write_bytes(bytes(range(250)) * 6400)  # 50 s
-    audio = Audio(whole, 800_000)
-    windows = [Window(audio, 0.3, 10.0001), Window(audio, 20.00003, 31.5), Window(audio, 49, 50.2)]
-    pack_samples(windows, tmp_path / "packed")
-    assert (tmp_path / "packed").stat().st_size < 0.5 * whole.stat().st_size
-    spans = tuple((window.start_s, window.end_s) for window in windows)
-    share = Share("base", Decoding("de", prompt="a"), audio.samples, spans, "request")
-    assert load_share(dump_share(share)) == share
-    again = load_share(dump_share(share)).of(tmp_path / "again")
-    unpack_samples(tmp_path / "packed", again)
-    for one, other in zip(windows, again, strict=True):
-        heard = one.audio.read(one.start_s, one.end_s)
-        assert (heard == other.audio.read(other.start_s, other.end_s)).all()
-
-
-@pytest.mark.parametrize("work", ['{"version": 2}', "{}", "[]", "3"])
-def test_a_share_of_another_version_is_not_understood(work: str) -> None:
-    with pytest.raises(ValueError, match="version"):
-        load_share(work)
