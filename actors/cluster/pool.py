@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 SHARE_MIN = 2  # windows that are decoded together cost less than one by one
 SHARE_MAX = 16  # windows: 8 minutes, 15 MB
 LOOK_AGAIN_S = 1.0
-LATE_S = 10.0  # away for longer than this, windows are decoded here too: it may be slow, or frozen
+
+# Away for longer than this, and than twice what a share took here, windows are decoded here as
+# well: who has them may be slow, or frozen.
+LATE_S = 10.0
 
 
 class Question:
@@ -123,6 +126,7 @@ class Pool:
     def __init__(self, *, lanes: int) -> None:
         self.away: set[Away] = set()
         self._lanes = lanes
+        self._late_s = LATE_S
         self._left: deque[Part] = deque()
         self._changed = trio.Event()
 
@@ -151,9 +155,13 @@ class Pool:
             self._left.appendleft(Part(first.question, rest))
         return Part(first.question, first.places[:size])
 
+    def took(self, seconds: float) -> None:
+        """A part was done here in so long: others may be half as fast."""
+        self._late_s = max(self._late_s, 2 * seconds)
+
     def late(self) -> Away | None:
         """What has been away for long, and nobody does here yet."""
-        late = (away for away in self.away if away.age_s >= LATE_S and away.twin is None)
+        late = (away for away in self.away if away.age_s >= self._late_s and away.twin is None)
         return min(late, key=lambda away: away.since_s, default=None)
 
     def came(self, away: Away) -> None:

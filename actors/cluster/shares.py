@@ -173,10 +173,12 @@ class Here:
                 await self.pool.change()
 
     async def _answer(self, part: Part) -> None:
+        began_s = trio.current_time()
         try:
             await self._decode(part)
         except AsrError as error:  # an answer
             part.question.fail(error)
+        self.pool.took(trio.current_time() - began_s)
 
     async def _decode(self, part: Part) -> None:
         question, left = part.question, deque(part.places)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asr.actors.cluster.pool import SHARE_MAX, SHARE_MIN, Away, Pool, Question
+import trio
+
+from asr.actors.cluster.pool import LATE_S, SHARE_MAX, SHARE_MIN, Away, Pool, Question
 from asr.actors.turns import Priority
 from asr.pipeline.audio import Audio
 from asr.pipeline.engine import ModelFolder
 from asr.pipeline.types import Decoding, Window
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
 
 
 def asked(windows: tuple[Window, ...]) -> Question:
@@ -28,6 +34,30 @@ def test_shares_are_the_smaller_the_less_is_left() -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert set(sizes[-4:-1]) == {SHARE_MIN}
     assert sum(sizes) == 400
+
+
+async def test_what_is_away_is_late_after_a_while_and_who_is_slow_here_waits_longer(
+    autojump_clock: MockClock,
+) -> None:
+    pool, audio = Pool(lanes=1), Audio(Path("never-read"), 0)
+    question = asked(tuple(Window(audio, at, at + 1) for at in range(40)))
+    pool.add(question)
+    away: list[Away] = []
+    for _ in range(2):
+        part = pool.take()
+        assert part is not None
+        away.append(Away(part, trio.CancelScope()))
+        pool.away.add(away[-1])
+        await trio.sleep(1)
+    await trio.sleep(LATE_S - 2)
+    assert pool.late() is away[0]
+    away[0].twin = trio.CancelScope()
+    assert pool.late() is None
+    pool.took(LATE_S)
+    await trio.sleep(LATE_S)
+    assert pool.late() is None
+    await trio.sleep(1)
+    assert pool.late() is away[1]
 
 
 async def test_what_nobody_asks_any_more_is_not_taken_again() -> None:

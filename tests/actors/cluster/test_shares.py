@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.cluster.helper import ShareRunner
 from asr.actors.cluster.pool import LATE_S
@@ -160,17 +161,21 @@ async def test_what_takes_long_elsewhere_is_done_here_too(
     pair: Pair, mock_clock: MockClock
 ) -> None:
     """A worker that is alive and does not get on: it fetches the model, or is another's as well."""
-    async with pair.open(mock_clock), trio.open_nursery() as nursery:
+
+    async def get_late() -> None:
+        await pair.helped()
+        while True:
+            await wait_all_tasks_blocked(0.01)
+            mock_clock.jump(LATE_S)
+
+    async with pair.open(mock_clock):
         whole = await pair.alone()
         pair.homes[1].gpu.hold()
         async with pair.helping():
-
-            async def get_late() -> None:
-                await pair.helped()
-                mock_clock.jump(LATE_S)
-
-            nursery.start_soon(get_late)
-            assert await pair.transcribe() == whole
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(get_late)
+                assert await pair.transcribe() == whole
+                nursery.cancel_scope.cancel()
             assert len(pair.homes[0].script.admitted) == 40
             stats, kept_bytes, _ = await pair.left()
             assert (stats, kept_bytes) == (NOTHING_LEFT, 0)
