@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from secrets import token_hex
 from time import time
 from typing import TYPE_CHECKING
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
     from asr.actors.turns import Priority
     from asr.actors.watch import Watch
 
-GOODBYE_S = 3.0  # what taking back a job may take; what is not taken back ends with its lease
+    Forget = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+GOODBYE_S = 3.0  # what taking back a job may take; after that it is taken back later
+AGAIN_S = 5.0
+LATER_MAX = 1000
 PLACE_EVERY_S = 1.0  # how often who waits in line, and is watched, is told its place
 
 
@@ -38,6 +46,7 @@ class Errand:
         self._queue = house.queue
         self._blobs = house.blobs
         self._keep = house.keep
+        self._later = house.later
         self._listener = listener
         self._watch = watch
         self._id = token_hex(16)
@@ -73,8 +82,10 @@ class Errand:
         except UnknownJob:  # the queue's server has lost what it had
             raise QueueUnavailable from None
         finally:
-            with trio.move_on_after(GOODBYE_S, shield=True), suppress(AsrError):
-                await self._forget(source)
+            forget = partial(self._forget, source)
+            with trio.CancelScope(shield=True):
+                if not await _done(forget):
+                    self._put_off(forget)
 
     async def _kept(self, held: Held, source: Path | None) -> Held:
         if source is not None:
@@ -91,6 +102,12 @@ class Errand:
             if source is not None:
                 await self._blobs.drop(self._id)
             await self._keep.release(self._id)
+
+    def _put_off(self, forget: Forget) -> None:
+        try:
+            self._later.send_nowait(forget)
+        except trio.WouldBlock:
+            log.warning("a request that nobody waits for any more is left to the queue")
 
     async def _answer(self) -> bytes:
         """What the last event says there is, once all others have been heard."""
@@ -116,3 +133,27 @@ class Errand:
                 told = standing.place
                 self._watch(Standing("queued", told))
             await trio.sleep(PLACE_EVERY_S)
+
+
+async def run_later(
+    *, task_status: trio.TaskStatus[trio.MemorySendChannel[Forget]] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """What could not be taken back in time is, when those who have it answer again."""
+    later, receive = trio.open_memory_channel["Forget"](LATER_MAX)
+    task_status.started(later)
+    async for forget in receive:
+        await _done_at_last(forget)
+
+
+async def _done_at_last(forget: Forget) -> None:
+    while True:
+        if await _done(forget):
+            return
+        await trio.sleep(AGAIN_S)
+
+
+async def _done(forget: Forget) -> bool:
+    with trio.move_on_after(GOODBYE_S), suppress(AsrError, OSError):
+        await forget()
+        return True
+    return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.cluster.errand import run_later
 from asr.actors.cluster.remote import RemoteHouse
 from asr.actors.cluster.view import View, run_view
 from asr.actors.gauges import peak_bytes, tasks
@@ -56,6 +57,7 @@ async def open_remote(
     """
     async with trio.open_nursery() as nursery:
         view: View = await nursery.start(partial(run_view, queue, roster))
+        later = await nursery.start(run_later)
         house = RemoteHouse(
             deadline_s=settings.request_deadline_s,
             waiting_max=settings.max_queue_size,
@@ -67,6 +69,7 @@ async def open_remote(
             keep=keep,
             view=view,
             stores=stores,
+            later=later,
             own=own,
             worker=worker,
         )

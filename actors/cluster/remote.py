@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from asr.actors.cluster.errand import Forget
     from asr.actors.cluster.view import View
     from asr.actors.ear import Notify
     from asr.actors.fetcher import Fetcher
@@ -55,9 +56,10 @@ class RemoteHouse:
     """The addresses that a front has itself, and its way to the workers. See ``House``.
 
     As many as ``waiting_max`` requests may wait, beside jobs that outlive who asks. ``stores`` know
-    models by name: for workers on CPUs, and for those with something better. A process that works
-    as well has a house of its ``own``, and a name as a ``worker``: without that house it cannot go
-    on, and both count in the same metrics.
+    models by name: for workers on CPUs, and for those with something better. What could not be
+    taken back when a request ended is sent to ``later``. A process that works as well has a house
+    of its ``own``, and a name as a ``worker``: without that house it cannot go on, and both count
+    in the same metrics.
     """
 
     deadline_s: float
@@ -70,6 +72,7 @@ class RemoteHouse:
     keep: Keep
     view: View
     stores: Stores
+    later: trio.MemorySendChannel[Forget]
     compute_type: str = "auto"
     own: House | None = None
     worker: str = ""

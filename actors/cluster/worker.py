@@ -53,7 +53,7 @@ class HeldRunner:
             finally:
                 # Nobody else will: it is over, or is begun again.
                 with trio.CancelScope(shield=True):
-                    await self.house.stations.cache.keep.release(run.job.id)
+                    await self.house.stations.cache.keep.release(run.job.id, for_good=True)
                 stages = {name: at.busy_s for name, at in trail.stages.items()}
                 told = {"stages": stages, "facts": trail.facts, "worker": self.worker}
                 run.tell(TRAIL, told)

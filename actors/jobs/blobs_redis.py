@@ -124,10 +124,11 @@ class RedisBlobs:
     async def drop(self, key: str) -> None:
         """Keep it no more: see ``Blobs``."""
         with answering():
-            size = await self._client.eval(RELEASE, [SIZES, PUT_AT, SUM], [checked(key)])
-            assert isinstance(size, int)
-            for number in range(_pieces(size)):
+            size = await self._client.hget(SIZES, checked(key))
+            for number in range(_pieces(int(size or 0))):
                 await self._client.unlink([_piece(key, number)])
+            # Last: as long as it is counted it is found again, should this end half way.
+            await self._client.eval(RELEASE, [SIZES, PUT_AT, SUM], [key])
 
     async def sweep(self, keep: Collection[str], *, older_than_s: float) -> None:
         """Drop what is not to be kept: see ``Blobs``."""

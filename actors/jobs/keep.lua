@@ -3,8 +3,10 @@
 -- have those that belong to nobody (loose) and those that do (owned), by when they were last used;
 -- of:JOB is the set of a job's, was:JOB that of one that has ended.
 
-local OWNED_S = 30 * 86400  -- a job that was lost owns nothing for ever
-local WAS_S = OWNED_S  -- nor is it known for ever what was a job's
+local OWNED_S = 3 * 86400  -- a job that was lost owns nothing for ever
+local WAS_S = 30 * 86400  -- nor is it known for ever what was a job's
+local ENTRY_BYTES = 700  -- what an entry takes beside its value: measured
+local LEAVING_MAX = 500  -- entries at once, as everybody else waits meanwhile
 
 local function drop_entry(q, key)
   redis.call('DEL', q .. 'entry:' .. key)
@@ -19,7 +21,8 @@ end
 local function make_room(q, bytes_max)
   local lost = redis.call('ZRANGEBYSCORE', q .. 'owned', '-inf', now() - OWNED_S, 'LIMIT', 0, PAGE)
   for _, key in ipairs(lost) do drop_entry(q, key) end
-  while tonumber(redis.call('GET', q .. 'bytes') or 0) > bytes_max do
+  for _ = 1, LEAVING_MAX do
+    if tonumber(redis.call('GET', q .. 'bytes') or 0) <= bytes_max then return end
     local oldest = redis.call('ZRANGE', q .. 'loose', 0, 0)[1]
     if not oldest then return end
     drop_entry(q, oldest)
@@ -45,9 +48,10 @@ end
 local function keep_put(keys, a)
   local q, job, bytes_max, key, value = keys[1] .. ':', a[1], tonumber(a[2]), a[3], a[4]
   local before = tonumber(redis.call('HGET', q .. 'sizes', key) or 0) -- one that was damaged
-  redis.call('HSET', q .. 'sizes', key, #value)
+  local size = #value + ENTRY_BYTES
+  redis.call('HSET', q .. 'sizes', key, size)
   redis.call('SET', q .. 'entry:' .. key, value)
-  redis.call('INCRBY', q .. 'bytes', #value - before)
+  redis.call('INCRBY', q .. 'bytes', size - before)
   use_entry(q, key, job)
   make_room(q, bytes_max)
   return 1
@@ -66,9 +70,11 @@ local function keep_get(keys, a)
   return found
 end
 
--- A job is over: what belongs to nobody else may go when there is no room, or goes at once.
+-- A job is over: what belongs to nobody else may go when there is no room, or goes at once. What was
+-- its is remembered if it may yet be dropped.
 local function keep_release(keys, a)
-  local q, job, bytes_max, at_once = keys[1] .. ':', a[1], tonumber(a[2]), a[3] == '1'
+  local q, job, bytes_max = keys[1] .. ':', a[1], tonumber(a[2])
+  local at_once, for_good = a[3] == 'drop', a[3] == 'for good'
   for _, key in ipairs(redis.call('SMEMBERS', q .. 'of:' .. job)) do
     if redis.call('HINCRBY', q .. 'owners', key, -1) <= 0 then
       redis.call('HDEL', q .. 'owners', key)
@@ -85,7 +91,7 @@ local function keep_release(keys, a)
       if not owned and redis.call('HEXISTS', q .. 'sizes', key) == 1 then drop_entry(q, key) end
     end
     redis.call('DEL', was)
-  elseif redis.call('SUNIONSTORE', was, was, q .. 'of:' .. job) > 0 then
+  elseif not for_good and redis.call('SUNIONSTORE', was, was, q .. 'of:' .. job) > 0 then
     redis.call('EXPIRE', was, WAS_S)
   end
   redis.call('DEL', q .. 'of:' .. job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from asr.actors.jobs.queue import Handler, Run
+
+log = logging.getLogger(__name__)
 
 # How long the end of a job is waited for, once its work is done, before what it needed is given up;
 # the sweeper does what is left.
@@ -75,7 +78,7 @@ async def _clear(register: Register, run: Run) -> None:
                 async for _ in events:
                     pass
             await register.clear(run.job.id)
-        except UnknownJob:  # deleted meanwhile, and cleared by who did
-            return
-        except AsrError:  # the sweeper comes by
-            return
+        except UnknownJob:  # deleted meanwhile, and what it has kept since then with it
+            await register.keep.drop_job(run.job.id)
+        except (AsrError, OSError) as error:
+            log.warning("what job %s needed is given up later: %s", run.job.id, error)

@@ -40,8 +40,9 @@ PAUSES_S = (0.05, 0.1, 0.2, 0.4)  # then as the last, again and again
 # any command that waits.
 SILENCE_S = 10
 
-# What a server says that loads, has lost its leader, or cannot write to its disk.
-PASSING = ("LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "CLUSTERDOWN")
+# What a server says that loads, is at a long script of somebody's, has lost its leader, or cannot
+# write to its disk.
+PASSING = ("LOADING", "BUSY ", "MASTERDOWN", "MISCONF", "NOREPLICAS", "CLUSTERDOWN")
 
 # Commands at once; each wants a connection only while it is being sent.
 AT_ONCE_MAX = 32

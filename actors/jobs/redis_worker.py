@@ -35,6 +35,7 @@ LAST_WORDS_S = 5.0
 
 # Everybody else waits while the server moves a value, so that none is large.
 PIECE_BYTES = 512 << 10
+LOST = -1  # what a job is not ended with, as the server has lost a piece of it
 PIECE_KEPT_S = 3600  # until a job has ended with them, or nobody wants them
 
 # A long job tells its progress less and less often, so that all of it together stays small:
@@ -203,13 +204,12 @@ class Worker:
         if taken.batch:
             await self._tell_batch(taken)
         taken.gather(last=True)
-        count, inline = await self._sent(taken.token, outcome.result)
-        await self.library.call(
-            "finish",
-            *(taken.job.id, taken.token, outcome.state, outcome.failure),
-            *(count, inline, taken.batches),
-            *taken.batch,
-        )
+        ended = (taken.job.id, taken.token, outcome.state, outcome.failure)
+        while True:
+            result = await self._sent(taken.token, outcome.result)
+            told = await self.library.call("finish", *ended, *result, taken.batches, *taken.batch)
+            if told != LOST:
+                return
 
     async def _sent(self, token: str, result: bytes) -> tuple[int, bytes]:
         """In how many pieces a result is there; one goes with the job's end itself."""
@@ -217,8 +217,8 @@ class Worker:
             return 1, result
         starts = range(0, len(result), PIECE_BYTES)
         for number, start in enumerate(starts, 1):
-            key = f"{self.library.prefix}piece:{token}:{number}"
-            await self.client.set(key, result[start : start + PIECE_BYTES], ex=PIECE_KEPT_S)
+            piece = result[start : start + PIECE_BYTES]
+            await self.library.call("piece", token, number, piece, PIECE_KEPT_S)
         return len(starts), b""
 
     async def _put_back(self, taken: Taken, *, crashed: bool) -> None:

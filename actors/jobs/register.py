@@ -44,6 +44,7 @@ PAGE = 100  # jobs that are looked at together
 # once in so many sweeps.
 ORPHANED_S = 3600.0
 ORPHANS_EVERY = 60
+GOODBYE_S = 3.0
 
 
 class NotDone(AsrError):
@@ -93,7 +94,7 @@ class Register:
             what = f"A job's parameters may have {WORK_CHARACTERS_MAX:,} characters"
             message = f"{what}, the voices of known speakers in base64 among them"
             raise InvalidRequest(message, param="known_speaker_references")
-        if there := await self._there(job_id, work):
+        if there := await self._there(job_id, work, priority, webhook):
             return there
         await self.refuse_if_full()
         audio = f"{job_id}.{token_hex(8)}"  # its own: who comes twice may leave once, and take it
@@ -108,6 +109,7 @@ class Register:
             created_s=self.clock(),
         )
         await self.blobs.put(audio, file)
+        await self._drop_if_left(audio)
         try:
             new = await self.queue.submit(job)
         except QueueUnavailable:
@@ -117,16 +119,28 @@ class Register:
             raise
         if not new:  # it came twice at once
             await self.blobs.drop(audio)
-            if there := await self._there(job_id, work):
+            if there := await self._there(job_id, work, priority, webhook):
                 return there
         return await self.queue.standing(job_id)
 
-    async def _there(self, job_id: str, work: str) -> Standing | None:
+    async def _drop_if_left(self, audio: str) -> None:
+        """Somebody may have left while it was put, and nobody knows of it yet."""
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        except trio.Cancelled:
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                await self.blobs.drop(audio)
+            raise
+
+    async def _there(
+        self, job_id: str, work: str, priority: Priority, webhook: str | None
+    ) -> Standing | None:
         try:
             standing = await self.queue.standing(job_id)
         except UnknownJob:
             return None
-        if standing.job.work != work:
+        there = standing.job
+        if (there.work, there.priority, there.webhook) != (work, priority, webhook):
             raise InvalidRequest(
                 "Idempotency-Key: another request had this key", param="Idempotency-Key"
             )

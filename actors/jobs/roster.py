@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from asr.actors.jobs.redis_client import Client
 
 # By the server's clock: those of workers may be wrong.
-BEAT = """
+BEAT = """#!lua flags=allow-oom
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], redis.call('TIME')[1], ARGV[1])
 """

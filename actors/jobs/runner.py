@@ -59,6 +59,7 @@ class JobRunner:
         except ValueError:
             raise AsrError("The job was made by another version of this server") from None
         trail = Trail(run.job.id)
+        self.keep.begin(run.job.id)
         with begin(trail):
             note(tries=run.tries)
             run.tell("started", {"tries": run.tries})

@@ -43,10 +43,11 @@ local function next_up(q, lanes, overtaken_max)
 end
 
 -- Nobody was heard of for a while: the server was away, and everybody has a lease's time to say that
--- he is still there.
+-- he is still there. All say so three times in a lease's time, so half of it is a while: who spoke
+-- last before could else be late only because of that.
 local function quiet(q, lease)
   local pulse = redis.call('GET', q .. 'pulse')
-  return (pulse and now() - tonumber(pulse) > lease) or redis.call('EXISTS', q .. 'grace') == 1
+  return (pulse and now() - tonumber(pulse) > lease / 2) or redis.call('EXISTS', q .. 'grace') == 1
 end
 
 -- Nobody waits for this any more.
@@ -152,12 +153,22 @@ local function tell(keys, a)
   return 1
 end
 
--- The end of a job, its last events and its result: inline, or in pieces that are there already.
+-- A piece of a result that is too large to be moved at once, by its number.
+local function piece(keys, a)
+  redis.call('SET', keys[1] .. ':piece:' .. a[1] .. ':' .. a[2], a[3], 'EX', a[4])
+  return 1
+end
+
+-- The end of a job, its last events and its result: inline, or in pieces that were sent before. -1 if
+-- the server has lost one of them since.
 local function finish(keys, a)
   local q, id, token, state, failure = keys[1] .. ':', a[1], a[2], a[3], a[4]
   if not owns(q, id, token) then return 0 end
-  tell_batch(q, id, a[7], a, 8)
   local count = tonumber(a[5])
+  for i = 1, count > 1 and count or 0 do
+    if redis.call('EXISTS', q .. 'piece:' .. token .. ':' .. i) == 0 then return -1 end
+  end
+  tell_batch(q, id, a[7], a, 8)
   redis.call('HSET', q .. 'job:' .. id, 'pieces', count)
   for i, key in ipairs(pieces(q, id)) do
     if count == 1 then

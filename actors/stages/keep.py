@@ -35,8 +35,15 @@ class Keep(Protocol):
         """Return when what was put is kept; after a loss of power, too."""
         ...
 
-    async def release(self, job: str) -> None:
-        """A job is over: its entries may go when there is no room."""
+    def begin(self, job: str) -> None:
+        """A job is worked on: it may have the id of one that was over."""
+        ...
+
+    async def release(self, job: str, *, for_good: bool = False) -> None:
+        """A job is over: its entries may go when there is no room.
+
+        ``for_good``: nobody will ever drop it, so what was its need not be known any more.
+        """
         ...
 
     async def drop_job(self, job: str) -> None:
@@ -61,7 +68,10 @@ class NoKeep:
     async def flush(self) -> None:
         """There is nothing to wait for."""
 
-    async def release(self, job: str) -> None:
+    def begin(self, job: str) -> None:
+        """It will have nothing."""
+
+    async def release(self, job: str, *, for_good: bool = False) -> None:
         """It had nothing."""
 
     async def drop_job(self, job: str) -> None:

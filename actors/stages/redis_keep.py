@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
@@ -32,6 +32,16 @@ UNSENT_BYTES_MAX = 32 << 20
 # With the server, where somebody waits for the answer; who had none asks nothing more for a while.
 PATIENCE_S = 1.0
 AWAY_S = 10.0
+AGAIN_S = 1.0
+
+
+class Unsent(NamedTuple):
+    """What the server is still to be told: to keep a value, or that a job is over."""
+
+    function: str
+    arguments: tuple[str | bytes | float, ...]
+    key: str = ""
+    value: bytes = b""
 
 
 class RedisKeep:
@@ -40,7 +50,7 @@ class RedisKeep:
     def __init__(self, library: Library, bytes_max: int) -> None:
         self._library = library
         self._bytes_max = bytes_max
-        self._unsent: deque[tuple[str, str, bytes]] = deque()  # job, key, value
+        self._unsent: deque[Unsent] = deque()
         self._unsent_bytes = 0
         self._back_s = float("-inf")
         self._came = trio.Event()
@@ -53,7 +63,7 @@ class RedisKeep:
     async def get(self, keys: Sequence[str], *, job: str = "") -> Mapping[str, bytes]:
         """The entries that there are: see ``Keep``."""
         wanted = frozenset(keys)
-        entries = {key: value for _, key, value in self._unsent if key in wanted}
+        entries = {each.key: each.value for each in self._unsent if each.key in wanted}
         for start in range(0, len(keys), KEYS_AT_ONCE):
             page = keys[start : start + KEYS_AT_ONCE]
             found = await self._ask("keep_get", job, *page) or ()
@@ -68,9 +78,7 @@ class RedisKeep:
         if self._unsent_bytes + len(value) > UNSENT_BYTES_MAX:
             log.warning("a result is not kept: the queue's server is too slow")
             return
-        self._unsent.append((job, key, value))
-        self._unsent_bytes += len(value)
-        self._came.set()
+        self._send(Unsent("keep_put", (job, self._bytes_max, key, value), key, value))
 
     async def flush(self) -> None:
         """Return when what was put is kept; or after some time, if the server is away."""
@@ -78,17 +86,26 @@ class RedisKeep:
             while self._unsent:
                 await self._sent.wait()
 
-    async def release(self, job: str) -> None:
-        """A job is over: its entries may go when there is no room."""
-        await self._release(job, at_once=False)
+    async def release(self, job: str, *, for_good: bool = False) -> None:
+        """A job is over: its entries may go when there is no room. See ``Keep``."""
+        await self._release(job, "for good" if for_good else "")
 
     async def drop_job(self, job: str) -> None:
         """Delete the entries of a job, but for those that belong to another one as well."""
-        await self._release(job, at_once=True)
+        await self._release(job, "drop")
 
-    async def _release(self, job: str, *, at_once: bool) -> None:
+    def begin(self, job: str) -> None:
+        """See ``Keep``: here each run says what is its own."""
+
+    async def _release(self, job: str, how: str) -> None:
+        """Behind all that was put before, and however long it takes until the server hears it."""
+        self._send(Unsent("keep_release", (job, self._bytes_max, how)))
         await self.flush()
-        await self._ask("keep_release", job, self._bytes_max, int(at_once))
+
+    def _send(self, unsent: Unsent) -> None:
+        self._unsent.append(unsent)
+        self._unsent_bytes += len(unsent.value)
+        self._came.set()
 
     async def _ask(self, function: str, *arguments: str | float) -> Any:
         """What the server answers; None if it does not."""
@@ -109,13 +126,16 @@ class RedisKeep:
             if not self._unsent:
                 self._came = trio.Event()
                 await self._came.wait()
-            job, key, value = self._unsent[0]
+            first = self._unsent[0]
             try:
-                await self._library.call("keep_put", job, self._bytes_max, key, value)
+                await self._library.call(first.function, *first.arguments)
             except Busy as error:
+                if not first.key:  # what a job had would stay for days
+                    await trio.sleep(AGAIN_S)
+                    continue
                 log.warning("a result is not kept: %s", error.message)
             self._unsent.popleft()
-            self._unsent_bytes -= len(value)
+            self._unsent_bytes -= len(first.value)
             self._sent.set()
             self._sent = trio.Event()
 

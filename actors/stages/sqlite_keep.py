@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -131,11 +131,16 @@ class SqliteKeep:
         """Return when what was put is kept, or cannot be."""
         await self._quiet.wait()
 
-    async def release(self, job: str) -> None:
+    def begin(self, job: str) -> None:
+        """A job is worked on: it may have the id of one that was over."""
+        with suppress(ValueError):
+            self._released.remove(job)
+
+    async def release(self, job: str, *, for_good: bool = False) -> None:
         """A job is over."""
         self._released.append(job)
         await self.flush()
-        await self._try(partial(_release, job))
+        await self._try(partial(_disown if for_good else _release, job))
         self._too_many = True
         self._rouse()
 
@@ -154,10 +159,13 @@ class SqliteKeep:
             self._wake = trio.Event()
             while self._waiting or self._too_many:
                 self._writing = self._next()
-                change = partial(_write, self._writing, self._total, self._bytes_max)
+                before = self._total
+                change = partial(_write, self._writing, before, self._bytes_max)
                 written = await self._try(change)
                 self._writing = {}
-                self._total = written and written.total
+                # A job may have been dropped meanwhile.
+                dropped = 0 if before is None or self._total is None else before - self._total
+                self._total = None if written is None else written.total - dropped
                 self._too_many = written is not None and written.too_many
             self._overrun = False
             self._quiet.set()
@@ -271,6 +279,10 @@ def _count(connection: sqlite3.Connection) -> int:
 
 def _release(job: str, connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE stage_jobs SET working = 0 WHERE job = ? AND working", (job,))
+
+
+def _disown(job: str, connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM stage_jobs WHERE job = ?", (job,))
 
 
 def _drop(job: str, connection: sqlite3.Connection) -> int:

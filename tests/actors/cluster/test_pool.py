@@ -37,7 +37,7 @@ def test_shares_are_the_smaller_the_less_is_left() -> None:
 
 
 async def test_what_is_away_is_late_after_a_while_and_who_is_slow_here_waits_longer(
-    autojump_clock: MockClock,
+    mock_clock: MockClock,
 ) -> None:
     pool, audio = Pool(lanes=1), Audio(Path("never-read"), 0)
     question = asked(tuple(Window(audio, at, at + 1) for at in range(40)))
@@ -48,15 +48,15 @@ async def test_what_is_away_is_late_after_a_while_and_who_is_slow_here_waits_lon
         assert part is not None
         away.append(Away(part, trio.CancelScope()))
         pool.away.add(away[-1])
-        await trio.sleep(1)
-    await trio.sleep(LATE_S - 2)
+        mock_clock.jump(1)
+    mock_clock.jump(LATE_S - 2)
     assert pool.late() is away[0]
     away[0].twin = trio.CancelScope()
     assert pool.late() is None
     pool.took(LATE_S)
-    await trio.sleep(LATE_S)
+    mock_clock.jump(LATE_S)
     assert pool.late() is None
-    await trio.sleep(1)
+    mock_clock.jump(1)
     assert pool.late() is away[1]
 
 

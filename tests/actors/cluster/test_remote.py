@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from asr.actors.jobs.queue import Stats
+from asr.actors.cluster import errand
+from asr.actors.jobs.queue import QueueUnavailable, Stats
 from asr.actors.trail import Trail, begin
 from asr.actors.watch import News, Standing
 from asr.pipeline.errors import (
@@ -122,6 +124,26 @@ async def test_who_leaves_takes_the_job_back(
         town.home.gpu.release()
         await house.transcribe(town.home.file("b"), GERMAN)
         assert town.home.house.queue_stats().running == 0
+
+
+async def test_what_cannot_be_taken_back_at_once_is_taken_back_later(
+    town: Town, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town.open(mock_clock) as house:
+        real, dropped = town.blobs.drop, trio.Event()
+        troubles = [OSError(errno.EIO, "no disk"), QueueUnavailable()]
+
+        async def drop(key: str) -> None:
+            if troubles:
+                raise troubles.pop()
+            await real(key)
+            dropped.set()
+
+        monkeypatch.setattr(town.blobs, "drop", drop)
+        monkeypatch.setattr(errand, "AGAIN_S", 0.0)
+        assert (await house.transcribe(town.home.file("a"), GERMAN)).language == "de"
+        await dropped.wait()
+        assert await town.blobs.used_bytes() == 0
 
 
 async def test_a_language_is_told_and_a_model_loaded_elsewhere(

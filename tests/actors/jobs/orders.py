@@ -86,12 +86,22 @@ async def open_register(
         yield Register(queue, blobs, NoKeep(), settings)
 
 
-async def submit(register: Register, folder: Path, job_id: str = "a", text: str = "x") -> Standing:
+async def submit(
+    register: Register,
+    folder: Path,
+    job_id: str = "a",
+    text: str = "x",
+    *,
+    webhook: str | None = None,
+    priority: Priority = Priority.BATCH,
+) -> Standing:
     """A job about a file with that text in it."""
     file = folder / "upload"
     file.unlink(missing_ok=True)  # what is kept may be the same file by another name
     file.write_text(text)
-    return await register.submit(file, ORDER, job_id=job_id, client="ann", priority=Priority.BATCH)
+    return await register.submit(
+        file, ORDER, job_id=job_id, client="ann", priority=priority, webhook=webhook
+    )
 
 
 def audio(folder: Path) -> list[str]:

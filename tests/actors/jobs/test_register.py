@@ -1,3 +1,4 @@
+import errno
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from asr.actors.jobs.queue import ClientBusy, Job, QueueUnavailable, UnknownJob
 from asr.actors.jobs.register import NotDone, Register
 from asr.actors.jobs.runner import JobRunner
 from asr.actors.jobs.settings import JobSettings
+from asr.actors.turns import Priority
 from asr.pipeline.errors import (
     AsrError,
     Busy,
@@ -70,7 +72,46 @@ async def test_the_same_id_with_the_same_order_is_the_same_job(tmp_path: Path) -
         assert (await register.queue.stats()).waiting == 1
         with pytest.raises(InvalidRequest, match="Idempotency-Key"):
             await submit(register, tmp_path, text="other audio")
+        with pytest.raises(InvalidRequest, match="Idempotency-Key"):
+            await submit(register, tmp_path, webhook="https://example.org")
+        with pytest.raises(InvalidRequest, match="Idempotency-Key"):
+            await submit(register, tmp_path, priority=Priority.INTERACTIVE)
         assert audio(tmp_path) == ["x"]
+
+
+async def test_who_leaves_while_its_audio_is_kept_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_register(tmp_path) as register:
+        real = register.blobs.put
+        with trio.CancelScope() as scope:
+
+            async def put(key: str, file: Path) -> None:
+                await real(key, file)
+                scope.cancel()
+
+            monkeypatch.setattr(register.blobs, "put", put)
+            await submit(register, tmp_path)
+        assert scope.cancelled_caught
+        assert audio(tmp_path) == []
+        assert (await register.queue.stats()).waiting == 0
+
+
+async def test_a_disk_that_fails_at_the_end_of_a_job_costs_nobody_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_register(tmp_path) as register:
+
+        async def drop(_key: str) -> None:
+            raise OSError(errno.ESTALE, "stale handle")
+
+        monkeypatch.setattr(register.blobs, "drop", drop)
+        async with working(register, FakeHouse()):
+            for job_id in "ab":
+                await submit(register, tmp_path, job_id)
+                assert (await told(register, job_id))[-1] == "done"
+                await wait_all_tasks_blocked(0.05)
+    assert caplog.text.count("stale handle") == 2
 
 
 async def test_who_has_no_place_leaves_no_audio(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from secrets import token_hex
 
 import pytest
 
+from asr.actors.jobs.queue import QueueUnavailable
 from asr.actors.jobs.redis_client import connect
+from asr.actors.jobs.redis_library import Library
+from asr.actors.stages import redis_keep
 from asr.actors.stages.redis_keep import VALUE_BYTES_MAX, RedisKeep, open_redis_keep
 from tests.redis_server import needs_redis, running
 
 pytestmark = needs_redis
 
-ROOM = 1000
+ENTRY = 400 + 700  # what one of the test's entries takes
+ROOM = 2 * ENTRY + 500
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,13 @@ async def keep(url: str) -> AsyncIterator[RedisKeep]:
         yield keep
 
 
+@pytest.fixture
+async def large(url: str) -> AsyncIterator[RedisKeep]:
+    name = token_hex(8)
+    async with connect(url) as client, open_redis_keep(client, bytes_max=10**6, name=name) as keep:
+        yield keep
+
+
 async def kept(keep: RedisKeep, *keys: str) -> list[str]:
     await keep.flush()
     return sorted(await keep.get(keys))
@@ -39,12 +50,12 @@ async def test_what_was_put_is_there_whether_it_has_been_sent_or_not(keep: Redis
     assert await keep.get(["a", "b"]) == {"a": b"\x00one"}
 
 
-async def test_more_are_asked_for_than_fit_into_a_question(keep: RedisKeep) -> None:
+async def test_more_are_asked_for_than_fit_into_a_question(large: RedisKeep) -> None:
     keys = [str(number) for number in range(200)]
     for key in keys:
-        keep.put(key, key.encode())
-    await keep.flush()
-    assert await keep.get(keys) == {key: key.encode() for key in keys}
+        large.put(key, key.encode())
+    await large.flush()
+    assert await large.get(keys) == {key: key.encode() for key in keys}
 
 
 async def test_those_that_were_not_used_for_the_longest_make_room(keep: RedisKeep) -> None:
@@ -85,6 +96,37 @@ async def test_what_a_job_had_is_dropped_after_its_end_as_well(keep: RedisKeep) 
     await keep.get(["b"], job="k")
     await keep.drop_job("j")
     assert await kept(keep, "a", "b") == ["b"]
+
+
+async def test_what_is_over_for_good_leaves_nothing_but_its_entries(url: str) -> None:
+    async with connect(url) as client, open_redis_keep(client, bytes_max=ROOM, name="g") as keep:
+        keep.put("a", b"x", job="j")
+        await keep.release("j", for_good=True)
+        assert await kept(keep, "a") == ["a"]
+        keys = [key async for key in client.scan_iter("asr:{g}:*")]
+        assert sorted(key.decode().partition("}:")[2] for key in keys) == [
+            *("bytes", "entry:a", "loose", "sizes")
+        ]
+
+
+async def test_that_a_job_is_over_is_said_however_long_it_takes(
+    keep: RedisKeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    real = Library.call
+
+    async def call(library: Library, function: str, *arguments: str | bytes | float) -> object:
+        said.append(function)
+        if said.count("keep_release") in {1, 2} and function == "keep_release":
+            raise QueueUnavailable
+        return await real(library, function, *arguments)
+
+    monkeypatch.setattr(redis_keep, "AGAIN_S", 0.0)
+    monkeypatch.setattr(Library, "call", call)
+    keep.put("a", b"x", job="j")
+    keep.put("b", b"x")
+    await keep.release("j")
+    assert said == ["keep_put", "keep_put", *["keep_release"] * 3]
 
 
 async def test_what_is_put_again_takes_the_place_of_what_was_there(keep: RedisKeep) -> None:
