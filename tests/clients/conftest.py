@@ -31,9 +31,12 @@ KEYS = ("first-key", "second-key")
 
 @pytest.fixture(scope="session")
 def server(environment: dict[str, str], log: Path) -> Iterator[process.Server]:
-    """Open to everybody. OpenAI's names mean tiny.en; who names no model gets base."""
-    models = {"PRELOAD_MODEL": "base", "OPENAI_WHISPER1_MODEL": "tiny.en"}
-    with log.open("ab") as stderr, process.serving(environment, stderr, **models) as server:
+    """Open to everybody. OpenAI's names mean tiny.en; who names no model gets base.
+
+    As people run it, it hears a recording once for all who ask the same of it.
+    """
+    said = {"PRELOAD_MODEL": "base", "OPENAI_WHISPER1_MODEL": "tiny.en", "ASR_CACHE_MAX_MB": "500"}
+    with log.open("ab") as stderr, process.serving(environment, stderr, **said) as server:
         yield server
 
 
