@@ -101,6 +101,15 @@ LIMIT = count("limit", "How many there may be in the answer. Not given: 20.", mo
 AFTER = text("after", "Those older than the job of this id.", example="job_5f1d3c8e")
 STATE = choice("state", "Only those that stand so.", STATES, default=None, repeats=True)
 
+# To end one.
+
+ONLY = choice(
+    "only",
+    "cancel: nothing is deleted. A job that has ended is left as it is, and answered.",
+    {"cancel": "cancel"},
+    default=None,
+)
+
 JOB: known.Parameters = (
     *(known.MODEL, known.LANGUAGE, known.TASK, known.PROMPT, known.INITIAL_PROMPT),
     *(known.HOTWORDS, known.TEMPERATURE, WORD_TIMESTAMPS, INCLUDE),
@@ -115,3 +124,4 @@ RESULT: known.Parameters = (
     *known.LAYOUT,
 )
 LIST: known.Parameters = (LIMIT, AFTER, STATE)
+END: known.Parameters = (ONLY,)

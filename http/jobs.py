@@ -80,7 +80,9 @@ def add_job_routes(
     @app.delete(JOB)
     async def delete_job(job_id: str) -> Response:
         jobs = known(register)
-        if await jobs.cancel(job_id, client=owner()):
+        fields = Fields.gather(request.args.items(multi=True), ())
+        only = fields.read(of_jobs.ONLY)
+        if await jobs.cancel(job_id, client=owner()) or only:
             return jsonify(shown(await jobs.standing(job_id, client=owner()), jobs))
         await jobs.delete(job_id, client=owner())
         return jsonify({"id": job_id, "object": "job", "deleted": True})

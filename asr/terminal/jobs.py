@@ -19,7 +19,7 @@ from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.terminal.delivery import save, write_line
 from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE, complain
 from asr.terminal.jobs_client import Client, Refused, Unreachable, path_of
-from asr.terminal.jobs_patience import ENDED, LATER, Caller
+from asr.terminal.jobs_patience import ENDED, KEY_REFUSED, LATER, Caller
 from asr.terminal.jobs_submit import order, query, submit
 from asr.terminal.jobs_watch import number, watch, why
 from asr.terminal.logs import ONE_LINE
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 PAGE = 100
 PIPE_COLUMNS = 200  # what reads a pipe wants whole rows
-WRONG = (400, 401, 403, 422)  # what the person said is wrong, or not enough
+WRONG = (400, *KEY_REFUSED, 422)  # what the person said is wrong, or not enough
+WITHOUT = ("failed", "cancelled")  # their results are not worth waiting for
 
 
 def jobs(arguments: Namespace, settings: Settings) -> int:
@@ -130,7 +131,11 @@ async def _show(caller: Caller, arguments: Namespace) -> int:
 
 
 async def _result(caller: Caller, arguments: Namespace) -> int:
-    """What a job has brought."""
+    """What a job has brought; why, if that is nothing."""
+    about = await caller.json("GET", path_of(arguments.id))
+    if about.get("state") in WITHOUT:
+        complain(f"{arguments.id}: {why(str(about['state']), about.get('error'))}")
+        return FAILED
     layout = Layout(
         line_width_max=arguments.max_line_width,
         lines_max=arguments.max_line_count,
@@ -156,13 +161,16 @@ async def _cancel(caller: Caller, arguments: Namespace) -> int:
     """End jobs; what has ended is left as it is, with its result."""
     code = DONE
     for job_id in arguments.ids:
-        about = await caller.json("GET", path_of(job_id))
-        if about.get("state") in ENDED:
-            complain(f"{job_id}: it has ended before: {about['state']}")
+        # An older server knows no ``only``: it would delete what has ended.
+        said = await caller.json("GET", path_of(job_id))
+        over = said.get("state") in ENDED
+        if not over:
+            said = await caller.json("DELETE", f"{path_of(job_id)}?only=cancel")
+            over = said.get("state") in ("done", "failed")  # meanwhile
+        if over:
+            complain(f"{job_id}: it has ended before: {said['state']}")
             code = FAILED
-            continue
-        said = await caller.json("DELETE", path_of(job_id), again=False)
-        if arguments.json:
+        elif arguments.json:
             write_line(said)
     return code
 

@@ -23,6 +23,7 @@ T = TypeVar("T")
 PATIENCE_S = 900.0  # a restart takes seconds, a full queue may take a while
 PAUSE_MAX_S = 60.0
 LATER = (429, 503)  # refusals that pass, if the server says when
+KEY_REFUSED = (401, 403)  # refusals of whatever else is asked with the same key
 
 ENDED = ("done", "failed", "cancelled")
 

@@ -15,7 +15,7 @@ import trio
 from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.terminal.delivery import save, write_line
 from asr.terminal.display import open_display
-from asr.terminal.exits import DONE, FAILED, UNAVAILABLE
+from asr.terminal.exits import DONE
 from asr.terminal.job import job
 from asr.terminal.jobs_client import path_of
 from asr.terminal.jobs_form import Form
@@ -106,9 +106,7 @@ async def submit(caller: Caller, order: Order) -> int:
             await sender.all()
         finally:
             say_how_to_go_on(display, caller, tuple(sender.going_on))
-    if not caller.reached:
-        return UNAVAILABLE
-    return FAILED if sender.failed else DONE
+    return sender.watcher.code()
 
 
 @dataclass(slots=True)
@@ -117,7 +115,6 @@ class Sender:
 
     order: Order
     watcher: Watcher
-    failed: int = 0
     going_on: dict[str, None] = field(default_factory=dict)  # ids, in their order
     _due: int = 0  # whose text is printed next
     _texts: dict[int, str] = field(default_factory=dict)
@@ -127,7 +124,7 @@ class Sender:
         return self.watcher.display
 
     async def all(self) -> None:
-        """Every file, or none if nobody is there."""
+        """Every file, or none if nobody is there, or nobody who takes our key."""
         async with trio.open_nursery() as nursery:
             for number, source in enumerate(self.order.job.sources):
                 going = Followed(source.path.name, trio.current_time())
@@ -135,8 +132,10 @@ class Sender:
                 try:
                     there = await self._send(source, going)
                 except AsrError as error:
+                    self.watcher.heed(error)
                     self._end(number, source, going, problem=error.message)
-                    if not self.watcher.caller.reached and not isinstance(error, Unreadable):
+                    nobody = self.watcher.refused or not self.watcher.caller.reached
+                    if nobody and not isinstance(error, Unreadable):
                         return
                     continue
                 if self.order.wait:
@@ -170,7 +169,7 @@ class Sender:
                 sys.stdout.flush()
         ended = there.get("state") in ("failed", "cancelled")
         if ended:  # the same was asked for before
-            self.failed += 1
+            self.watcher.failed += 1
             said = why(str(there["state"]), there.get("error"))
             self._display.say(f"{source.path}: {said}{AGAIN}")
         self.watcher.standing.end(going, failed=ended)
@@ -195,6 +194,7 @@ class Sender:
                 asked = f"{path_of(job_id)}/result?{self.order.query()}"
                 text = (await self.watcher.caller.ask("GET", asked)).decode(errors="replace")
         except AsrError as error:
+            self.watcher.heed(error)
             before = there.get("state") in ("failed", "cancelled")
             problem = f"{error.message}{AGAIN if before else ''}"
         self.going_on.pop(job_id)
@@ -216,7 +216,7 @@ class Sender:
         if problem is None and target:
             problem = save(target, text if text.endswith("\n") else f"{text}\n")
         if problem is not None:
-            self.failed += 1
+            self.watcher.failed += 1
             self._display.say(f"{source.path}: {problem}")
         self.watcher.standing.end(going, failed=problem is not None)
         if wanted.lines:

@@ -13,8 +13,9 @@ import trio
 from asr.pipeline.errors import AsrError
 from asr.terminal.delivery import write_line
 from asr.terminal.display import open_display
-from asr.terminal.exits import DONE, FAILED
-from asr.terminal.jobs_client import path_of
+from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE
+from asr.terminal.jobs_client import Refused, path_of
+from asr.terminal.jobs_patience import KEY_REFUSED
 from asr.terminal.standing import TAIL_SEGMENTS, Going, Standing
 
 if TYPE_CHECKING:
@@ -89,13 +90,17 @@ class Elsewhere(Standing):
 
 @dataclass(slots=True)
 class Watcher:
-    """Follows jobs, and tells programs (``as_json``) or people what becomes of them."""
+    """Follows jobs, and tells programs (``as_json``) or people what becomes of them.
+
+    ``refused``: the server does not take our key, so nothing more is asked of it.
+    """
 
     caller: Caller
     display: Display
     standing: Elsewhere
     as_json: bool
     failed: int = 0
+    refused: bool = False
     free: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(FOLLOWED_MAX))
 
     async def watch(self, job_id: str) -> None:
@@ -104,6 +109,8 @@ class Watcher:
         problem = None
         try:
             async with self.free:
+                if self.refused:
+                    return
                 about = await self.caller.json("GET", path_of(job_id))
                 going.name = str(about.get("file_name") or job_id)
                 going.stage = str(about.get("state"))
@@ -112,10 +119,24 @@ class Watcher:
         except AsrError as error:
             problem = error.message
             self.failed += 1
+            self.heed(error)
         if going in self.standing.going:
             self.standing.end(going, failed=problem is not None)
         done = f"done; its text: {command(self.caller, 'result', job_id)}"
         self.display.say(f"{going.name}: {problem or done}")
+
+    def heed(self, error: AsrError) -> None:
+        """What one job heard may be meant for all of them."""
+        if isinstance(error, Refused) and error.status in KEY_REFUSED:
+            self.refused = True
+
+    def code(self) -> int:
+        """The exit code for all that was asked."""
+        if self.refused:
+            return USAGE
+        if not self.caller.reached:
+            return UNAVAILABLE
+        return FAILED if self.failed else DONE
 
     async def follow(self, job_id: str, going: Followed) -> None:
         """Return when the job is done. Raises JobEnded, Refused, Unreachable."""
@@ -144,7 +165,7 @@ async def watch(caller: Caller, ids: Sequence[str], *, as_json: bool) -> int:
                     nursery.start_soon(watcher.watch, job_id)
         finally:
             say_how_to_go_on(display, caller, ids)
-    return FAILED if watcher.failed else DONE
+    return watcher.code()
 
 
 def say_how_to_go_on(display: Display, caller: Caller, ids: Sequence[str]) -> None:

@@ -15,6 +15,9 @@ const PAUSE_MAX_MS = 30_000;
 const PAGE = 100;
 const PATH = "v1/jobs";
 
+/** The server's own words for a job that it does not have; a proxy's 404 is not that. */
+export const NO_JOB = "job_not_found";
+
 export const ENDED = new Set(["done", "failed", "cancelled"]);
 
 /** Events: "list" (it was asked for again). */
@@ -37,13 +40,7 @@ export class Jobs extends EventTarget {
   async look() {
     clearTimeout(this.#timer);
     if (document.hidden) return;
-    try {
-      const { data } = await this.#api.json(`${PATH}?limit=${PAGE}`, { quiet: true });
-      [this.all, this.available] = [data, true];
-    } catch (error) {
-      // Where nobody answers, what was known may still be so.
-      if (error.status) [this.all, this.available] = [[], false];
-    }
+    await this.#list({ quiet: true }).catch(() => {}); // what was known may still be so
     clearTimeout(this.#timer);
     const busy = this.all.some(({ state }) => !ENDED.has(state));
     this.#timer = setTimeout(() => this.look(), busy ? BUSY_MS : CALM_MS);
@@ -52,8 +49,19 @@ export class Jobs extends EventTarget {
 
   /** Whether this server has jobs: for whoever cannot wait for the next look. */
   async offered() {
-    if (this.available === null) await this.look();
+    if (this.available === null) await this.#list();
     return this.available;
+  }
+
+  async #list(init = {}) {
+    try {
+      const { data } = await this.#api.json(`${PATH}?limit=${PAGE}`, init);
+      [this.all, this.available] = [data, true];
+    } catch (error) {
+      // 404: the server is older than jobs. Anything else passes.
+      if (error.code !== "no_jobs" && error.status !== 404) throw error;
+      [this.all, this.available] = [[], false];
+    }
   }
 
   /** One that may be too old for the list; null if there is none. @returns {Promise<Job|null>} */
@@ -61,7 +69,7 @@ export class Jobs extends EventTarget {
     const listed = this.all.find((job) => job.id === id);
     if (listed) return listed;
     return this.#api.json(at(id), { quiet: true }).catch((error) => {
-      if (error.status === 404) return null;
+      if (error.code === NO_JOB) return null;
       throw error;
     });
   }
@@ -75,13 +83,12 @@ export class Jobs extends EventTarget {
 
   /** What a job has brought. */
   result(id) {
-    return this.#api.json(`${at(id)}/result?format=verbose_json`);
+    return this.#api.json(`${at(id)}/result?format=verbose_json`, { quiet: true });
   }
 
   /** End a job that has not ended, and never delete one that has. */
   async cancel(id) {
-    const { state } = await this.#api.json(at(id));
-    if (!ENDED.has(state)) await this.#api.response(at(id), { method: "DELETE" });
+    await this.#api.response(`${at(id)}?only=cancel`, { method: "DELETE" });
     await this.look();
   }
 
@@ -91,7 +98,7 @@ export class Jobs extends EventTarget {
     try {
       if (!(await end()).deleted) await end();
     } catch (error) {
-      if (error.status !== 404) throw error;
+      if (error.code !== NO_JOB) throw error;
     }
     await this.look();
   }

@@ -30,7 +30,11 @@ const download = new Download(api, say);
 const reader = new Reader({ recordings, player: new Player(), download, say });
 const server = new ServerView({ api, say, changed: (cards) => options.models(cards) });
 const source = new Source((files) => begin(files));
-new Recorder({ made: (file) => begin([file]), wrong: (why) => source.wrong(why), say });
+const recorder = new Recorder({
+  made: (file) => begin([file]),
+  wrong: (why) => source.wrong(why),
+  say,
+});
 const pulse = new Pulse((health) => server.health(health));
 
 /** Tell who cannot see it; the same thing twice is told twice. */
@@ -93,7 +97,7 @@ addEventListener("hashchange", () => {
   titles.find((title) => title.checkVisibility())?.focus({ preventScroll: true });
 });
 addEventListener("beforeunload", (event) => {
-  if (recordings.working) event.preventDefault();
+  if (recordings.working || recorder.active) event.preventDefault();
 });
 recordings.addEventListener("lost", ({ detail }) => {
   byId("shelf-bound").textContent = detail;

@@ -7,6 +7,8 @@ const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"]
 const TICK_MS = 200;
 
 export class Recorder {
+  /** Whether somebody is being heard at this moment. */
+  active = false;
   #made;
   #wrong;
   #say;
@@ -45,7 +47,7 @@ export class Recorder {
     const type = FORMATS.find((format) => MediaRecorder.isTypeSupported(format));
     const recorder = new MediaRecorder(sound, type ? { mimeType: type } : {});
     const chunks = [];
-    let wanted = false;
+    let wanted = true; // also where it ends by itself: the microphone may be unplugged
     const began = Date.now();
     const meter = loudness(sound);
     const show = () => {
@@ -58,6 +60,7 @@ export class Recorder {
       clearInterval(ticking);
       meter.end();
       for (const track of sound.getTracks()) track.stop();
+      this.active = false;
       byId("recording").hidden = true;
       byId("record").hidden = byId("choose").hidden = false;
       if (wanted) this.#made(file(chunks, recorder.mimeType));
@@ -68,6 +71,7 @@ export class Recorder {
       recorder.stop();
     };
     recorder.start(1000);
+    this.active = true;
     show();
     byId("recording").hidden = false;
     byId("record").hidden = byId("choose").hidden = true;

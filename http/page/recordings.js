@@ -7,7 +7,7 @@
  */
 
 import { jobForm, streamForm } from "./form.js";
-import { standing } from "./jobs.js";
+import { NO_JOB, standing } from "./jobs.js";
 import { WAITING, again, earlier, found, fresh, lasting, name, restored } from "./recording.js";
 import { fromAnswer } from "./transcript.js";
 
@@ -130,9 +130,9 @@ export class Recordings extends EventTarget {
     this.#follow();
   }
 
-  /** Whether something would be lost if the page were closed. */
+  /** Whether audio would be lost if the page were closed: this tab alone is sure to have it. */
   get working() {
-    return this.all.some(({ state, job }) => WAITING.has(state) && !job);
+    return this.all.some(({ file, transcript, job }) => file && !transcript && !job);
   }
 
   async #work() {
@@ -233,9 +233,10 @@ export class Recordings extends EventTarget {
       this.#have(recording, answer);
       await this.save(recording);
       this.#now(recording, { state: "done" });
+      if (recording === this.#seen) this.#leave();
     } catch (error) {
-      if (error.status) this.#now(recording, { state: "failed", error });
-      // Or nobody answers at the moment: the next look will bring it.
+      // Anything else says nothing of the job, and passes: the next look will bring it.
+      if (error.code === NO_JOB) this.#now(recording, { state: "failed", error: GONE });
     }
     recording.bringing = false;
   }
@@ -253,6 +254,7 @@ export class Recordings extends EventTarget {
 
   /** Something was said of one that is being done: by its own stream, or by its job's. */
   #hear(recording, kind, event) {
+    if (!WAITING.has(recording.state)) return; // it has ended: what comes is an echo
     if (kind === "progress") {
       const { state, place, done_s: doneS, audio_s: audioS, left_s: leftS } = event;
       const at = state === "finished" ? "transcribing" : state;
@@ -270,7 +272,9 @@ export class Recordings extends EventTarget {
     }
   }
 
+  /** Keep one with its audio; first without, as that may take longer than the page is there. */
   async #keep(recording) {
+    await this.save(recording);
     try {
       const why = await this.#kept.putAudio(recording.id, recording.file);
       if (why) recording.notKept = `The audio will not be there another time: ${why}.`;

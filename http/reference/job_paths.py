@@ -127,8 +127,8 @@ def end() -> dict[str, Any]:
         "delete_job",
         "Cancel a job, or delete it",
         "One that has not ended is cancelled, within a token, and stays as `cancelled`. One that "
-        "has is deleted, with its audio and its result.",
-        parameters=[ID],
+        "has is deleted, with its audio and its result, unless `only` says otherwise.",
+        parameters=[ID, *in_query(of_jobs.END)],
         responses={
             **job_faults(),
             "200": answer("It is so.", objects(one_of("Job", "DeletedJob"), told)),

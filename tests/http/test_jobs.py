@@ -181,6 +181,31 @@ async def test_who_ends_a_job_has_it_cancelled_and_then_deleted(
     assert register.standings == {}
 
 
+async def test_who_only_cancels_deletes_nothing(
+    desk: TestClientProtocol, register: FakeRegister, promises: Promises
+) -> None:
+    where = f"{PATH}/{(await submitted(desk))['id']}"
+    for _ in range(2):  # the second one finds it ended
+        answer = await desk.delete(f"{where}?only=cancel")
+        await promises.check_answer("DELETE", where, answer)
+        assert (await answer.get_json())["state"] == "cancelled"
+    done = (await submitted(desk))["id"]
+    register.end(done, "done")
+    answer = await desk.delete(f"{PATH}/{done}?only=cancel")
+    assert (await answer.get_json())["state"] == "done"
+    assert (await desk.get(f"{PATH}/{done}/result")).status_code == 200
+
+
+async def test_a_job_is_not_ended_in_a_way_that_is_not_known(
+    desk: TestClientProtocol, register: FakeRegister, promises: Promises
+) -> None:
+    job_id = (await submitted(desk))["id"]
+    answer = await desk.delete(f"{PATH}/{job_id}?only=delete")
+    await promises.check_answer("DELETE", f"{PATH}/{job_id}", answer)
+    assert await error_of(answer) == (400, None, "only")
+    assert register.standings[job_id].state == "queued"
+
+
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [

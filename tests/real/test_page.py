@@ -183,8 +183,20 @@ async def test_what_is_deleted_is_gone_the_next_time(server: process.Server, pro
         assert await visitor.tab.run("document.querySelector('#shelf li')") is None
 
 
+# Who speaks is heard through this from now on, so that a test can end it.
+WIRE = """{
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (what) => (globalThis.wire = await open(what));
+}"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["document.querySelector('#recording-stop').click()", "wire.getTracks()[0].stop()"],
+    ids=["stopped", "unplugged"],
+)
 async def test_what_is_said_into_the_microphone_is_transcribed(
-    server: process.Server, tmp_path: Path
+    server: process.Server, tmp_path: Path, end: str
 ) -> None:
     speech = sounds.as_file(sounds.JFK, tmp_path / "speech.wav", "-ar", "48000")
     microphone = (
@@ -193,11 +205,18 @@ async def test_what_is_said_into_the_microphone_is_transcribed(
     )
     async with visiting(server.url, tmp_path / "profile", *microphone) as visitor:
         await visitor.choose(model="tiny.en", language="en")
+        await visitor.tab.run(WIRE)
+        await visitor.tab.click("#record")
+        await visitor.tab.until("!document.querySelector('#recording').hidden")
+        assert await visitor.is_warned()
+        await visitor.tab.click("#recording-discard")
+        await visitor.tab.until("document.querySelector('#recording').hidden")
+        assert not await visitor.is_warned()
         await visitor.tab.click("#record")
         await visitor.tab.until(
             "/0:0[4-9]/.test(document.querySelector('#recording-time').innerText)"
         )
-        await visitor.tab.click("#recording-stop")
+        await visitor.tab.run(end)
         name = await visitor.tab.until("document.querySelector('#shelf .name')?.textContent")
         assert await visitor.ended(name) == "done"
         assert "my fellow america" in await visitor.words()

@@ -31,6 +31,36 @@ pytestmark = [
 
 KEY = "open-sesame"
 STEP = "engine.advance"
+# A proxy that has words of its own, once it is ``broken`` for a path.
+PROXY = """{
+    const ask = fetch;
+    [globalThis.broken, globalThis.asked, globalThis.refused] = [null, 0, 0];
+    globalThis.fetch = async (path, init) => {
+        asked += 1;
+        if (!broken || !path.includes(broken.path)) return ask(path, init);
+        refused += 1;
+        return new Response("<html>", { status: broken.status });
+    };
+}"""
+LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
+# The first stream of events is late: it comes, whole, when ``hear`` is called.
+SLOW = """{
+    const ask = fetch;
+    let first = true;
+    globalThis.fetch = (path, init) => {
+        if (!first || !path.includes("/events")) return ask(path, init);
+        first = false;
+        return new Promise((resolve) => {
+            globalThis.hear = async () => {
+                const answer = await ask(path, { headers: init.headers });
+                const copy = answer.clone();
+                resolve(answer);
+                await copy.text();
+                await new Promise(requestIdleCallback);
+            };
+        });
+    };
+}"""
 OTHERS = "[...document.querySelectorAll('#jobs-list li')]"
 STATE = "document.querySelector('#reader .state p')?.innerText"
 
@@ -177,6 +207,51 @@ async def test_jobs_of_programs_are_there_to_read_and_to_end(
     await tab.until(f"{OTHERS}.length === 1")
     assert [job["id"] for job in await listed(api)] == [first]
     visitor.finds_nothing_wrong()
+
+
+@pytest.mark.parametrize(("path", "status"), [("v1/jobs", 502), ("v1/jobs/", 404)])
+async def test_what_a_proxy_says_is_no_verdict_on_a_job(
+    visitor: Visitor, api: httpx.AsyncClient, path: str, status: int
+) -> None:
+    tab = visitor.tab
+    await tab.run(PROXY)
+    await tab.run(f"broken = {{path: '{path}', status: {status}}}")
+    await tab.run(f"(asked = 0, {LOOK})")
+    await tab.until("asked")
+    await visitor.give(sounds.JFK)
+    await process.until(lambda: all_done(api))  # it went as a job all the same
+    await tab.run(f"(refused = 0, {LOOK})")
+    await tab.until("refused")
+    states = "[...document.querySelectorAll('#shelf li')].map(li => li.dataset.state)"
+    (state,) = await tab.run(states)
+    assert state in ("queued", "reading", "transcribing")
+    await tab.run(f"(broken = null, {LOOK})")
+    assert await visitor.ended(sounds.JFK.name) == "done"
+    assert await visitor.words() == "word"
+
+
+async def all_done(api: httpx.AsyncClient) -> bool:
+    return [job["state"] for job in await listed(api)] == ["done"]
+
+
+async def test_events_that_come_late_do_not_undo_what_was_corrected(
+    visitor: Visitor, orders: Rig
+) -> None:
+    tab = visitor.tab
+    await tab.run(SLOW)
+    orders.order(STEP, "hold")
+    await visitor.give(sounds.JFK)
+    await orders.held(STEP)
+    await tab.until("globalThis.hear")
+    orders.lift(STEP)
+    assert await visitor.ended(sounds.JFK.name) == "done"
+    await tab.click(".line .correct")
+    await tab.write(" And so on.")
+    await tab.press("Enter")
+    await tab.until("document.querySelector('p.said').innerText.endsWith('on.')")
+    await tab.run("hear()")
+    assert await visitor.ended(sounds.JFK.name) == "done"
+    assert (await visitor.reads("p.said")).endswith("And so on.")
 
 
 async def is_done(api: httpx.AsyncClient, job_id: str) -> bool:

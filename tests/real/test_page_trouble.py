@@ -94,6 +94,12 @@ async def test_one_that_is_refused_says_why_and_the_next_one_is_done(
     assert "too large" in (await visitor.reads("#reader .state p")).lower()
     await visitor.look_at(sounds.JFK.name)
     assert await visitor.words() == "word"
+    for _ in (junk, large):  # which are nowhere else, for all that the page knows
+        assert await visitor.is_warned()
+        failed = "#shelf li[data-state=failed]"
+        await visitor.tab.click(f"{failed} .forget")
+    await visitor.tab.until(f"document.querySelector('{failed}') === null")
+    assert not await visitor.is_warned()
 
 
 async def test_who_cancels_frees_the_server_and_the_next_one_begins(

@@ -82,6 +82,12 @@ class Visitor:
         text: str = await self.tab.run(passages)
         return spoken(text)
 
+    async def is_warned(self) -> bool:
+        """Whether the browser would ask before it closes the page."""
+        leave = "!dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+        asked: bool = await self.tab.run(leave)
+        return asked
+
     def finds_nothing_wrong(self) -> None:
         """Nothing came from elsewhere, and the browser has forbidden and missed nothing."""
         asked = [event["request"]["url"] for event in self.tab.told("Network.requestWillBeSent")]

@@ -51,6 +51,8 @@ class FakeJobs:
     heard_from: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
+    key: str | None = None  # others are refused, with status 401
+    late: bool = False  # jobs are done just before somebody ends them
     hold: threading.Event | None = None  # streams say nothing after their first event until it
 
     @property
@@ -91,6 +93,8 @@ class Desk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._note()
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._refused():
+            return
         if self.there.refusals:
             refusal = self.there.refusals.popleft()
             if refusal is None:
@@ -105,6 +109,8 @@ class Desk(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._note()
+        if self._refused():
+            return
         parts = urlsplit(self.path)
         _, _, _, *rest = parts.path.split("/")
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -121,9 +127,14 @@ class Desk(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._note()
-        job = self.there.jobs[self.path.split("/")[3]]
+        parts = urlsplit(self.path)
+        job = self.there.jobs[parts.path.split("/")[3]]
+        if self.there.late:
+            job["state"] = "done"
         if job["state"] in ("queued", "running"):
             job["state"] = "cancelled"
+            self._say(200, job)
+        elif parts.query == "only=cancel":
             self._say(200, job)
         else:
             del self.there.jobs[job["id"]]
@@ -132,6 +143,13 @@ class Desk(BaseHTTPRequestHandler):
     def _note(self) -> None:
         self.there.asked.append(f"{self.command} {self.path}")
         self.there.authorizations.add(self.headers.get("Authorization", ""))
+
+    def _refused(self) -> bool:
+        """Whether that is not our key: then it is said."""
+        wrong = self.there.key and self.headers.get("Authorization") != f"Bearer {self.there.key}"
+        if wrong:
+            self._say(401, {"error": {"message": "Incorrect API key"}})
+        return bool(wrong)
 
     def _list(self, query: dict[str, str]) -> None:
         ids = [

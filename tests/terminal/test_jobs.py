@@ -94,6 +94,30 @@ def test_cancel_ends_and_never_deletes_a_result(
     assert "two: it has ended before: done" in capsys.readouterr().err
 
 
+def test_cancel_comes_too_late_for_a_job_that_ends_meanwhile_and_leaves_its_result(
+    there: FakeJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there.add("one", state="running")
+    there.late = True
+    assert at(there, "cancel", "one") == FAILED
+    assert there.jobs["one"]["state"] == "done"
+    assert "one: it has ended before: done" in capsys.readouterr().err
+
+
+def test_a_result_of_a_job_without_one_is_not_waited_for(
+    there: FakeJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there.add("one", state="failed", error={"message": "There is no sound in it"})
+    there.add("two", state="cancelled")
+    assert at(there, "result", "one") == FAILED
+    assert at(there, "result", "two") == FAILED
+    assert capsys.readouterr() == (
+        "",
+        "asr-service: one: There is no sound in it\nasr-service: two: it was cancelled\n",
+    )
+    assert there.asked == ["GET /v1/jobs/one", "GET /v1/jobs/two"]
+
+
 def test_delete_leaves_nothing_of_jobs_at_work_or_done(there: FakeJobs) -> None:
     there.add("one", state="running")
     there.add("two", state="done")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.terminal.exits import DONE, FAILED, UNAVAILABLE
+from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE
 from asr.terminal.jobs_form import PIECE_BYTES, Form
 from tests.terminal.fake_jobs import FAILED as FAILS
 from tests.terminal.fake_jobs import FakeJobs, serving_jobs
@@ -98,6 +98,17 @@ def test_nobody_waits_for_a_server_that_was_never_there(
         assert run("submit", str(talk), str(talk), "--url", url) == UNAVAILABLE
         assert run("list", "--url", url) == UNAVAILABLE
     assert capsys.readouterr().err.count("Connection refused") == 2
+
+
+def test_a_key_that_is_not_taken_for_one_file_is_not_tried_with_the_next(
+    there: FakeJobs, talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there.key = "ours"
+    missing = tmp_path / "none.mp3"
+    said = (str(missing), str(talk), str(talk), "--key", "theirs")
+    assert at(there, "submit", *said) == USAGE
+    assert there.asked == ["POST /v1/jobs"]
+    assert f"{talk}: Incorrect API key\n" in capsys.readouterr().err
 
 
 def test_results_are_written_where_transcribe_would_write_them(

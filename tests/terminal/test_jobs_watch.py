@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.terminal.exits import DONE, FAILED
+from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE
+from asr.terminal.jobs_watch import FOLLOWED_MAX
 from tests.terminal.fake_jobs import CANCELLED, FakeJobs, serving_jobs
 from tests.terminal.fake_jobs import FAILED as FAILS
-from tests.terminal.jobs_command import at, lines
+from tests.terminal.fake_servers import refusing
+from tests.terminal.jobs_command import at, lines, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,19 @@ def test_who_watches_several_hears_what_became_of_each(
         "three.mp3: it was cancelled",
         "two.mp3: There is no sound in it",
     ]
+
+
+def test_a_server_that_is_not_there_or_wants_another_key_is_no_failure_of_jobs(
+    there: FakeJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with refusing() as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        assert run("watch", "one", "--url", url) == UNAVAILABLE
+    assert "Connection refused" in capsys.readouterr().err
+    there.key = "ours"
+    assert at(there, "watch", *(f"job{number}" for number in range(40))) == USAGE
+    assert len(there.asked) <= FOLLOWED_MAX
+    assert "job0: Incorrect API key" in capsys.readouterr().err
 
 
 def test_who_leaves_is_told_how_to_come_back_and_the_job_goes_on(there: FakeJobs) -> None:
