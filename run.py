@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     from asr.terminal.arguments import parse
 
-    arguments = parse(argv)
+    try:
+        arguments = parse(argv)
+    except SystemExit as ended:  # a code like any, for who calls this
+        return int(ended.code or 0)
 
     from asr.settings import SettingsError
     from asr.terminal.exits import USAGE, complain, exit_code, leave
@@ -158,10 +162,11 @@ def traces(settings: "Settings") -> "Iterator[Callable[[Trail], None]]":
 
 
 def transcribe(arguments: Namespace, settings: "Settings") -> int:
-    """The same house without a front desk."""
+    """The same house without a front desk, and nobody who waits at the other end for so long."""
     import trio
 
     from asr.pipeline.device import pick_device
+    from asr.terminal.delivery import check_folder
     from asr.terminal.exits import DONE
     from asr.terminal.job import job
     from asr.terminal.signals import interruptible
@@ -171,7 +176,9 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     announce(asked)
     if not asked.sources:
         return DONE
-    house = building.open_the_house(settings)
+    check_folder(asked.folder)
+    patient = replace(settings, house=replace(settings.house, request_deadline_s=inf))
+    house = building.open_the_house(patient)
     at_once = settings.house.running_max(pick_device(settings.engine.device))
     work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))

@@ -31,17 +31,19 @@ class Budget:
     def bytes(self) -> int:
         return sum(self._claims.values())
 
-    def open(self, upload: object, declared: int, *, client: str) -> None:
-        """Enter an upload, or raise TooLarge or Busy and forget it."""
+    def open(self, upload: object, declared: int, *, client: str | None) -> None:
+        """Enter an upload, or raise TooLarge or Busy and forget it; None is no client's."""
         if self.uploads >= self._uploads_max:
             raise Busy("Too many uploads at once; try again later", retry_after_s=RETRY_AFTER_S)
-        if sum(owner == client for owner in self._clients.values()) >= self._client_max:
+        if client is not None and self._of(client) >= self._client_max:
             raise Busy(
                 "This client has as many uploads under way as it may; try again later",
                 retry_after_s=RETRY_AFTER_S,
             )
         self._check(upload, declared)
-        self._claims[upload], self._clients[upload] = declared, client
+        self._claims[upload] = declared
+        if client is not None:
+            self._clients[upload] = client
 
     def grow(self, upload: object, size: int) -> None:
         """Let an upload hold ``size`` bytes, or raise TooLarge or Busy and let it be as it was."""
@@ -52,6 +54,9 @@ class Budget:
     def close(self, upload: object) -> None:
         self._claims.pop(upload, None)
         self._clients.pop(upload, None)
+
+    def _of(self, client: str) -> int:
+        return sum(owner == client for owner in self._clients.values())
 
     def _check(self, upload: object, size: int) -> None:
         if size > self.each_max:

@@ -196,12 +196,14 @@ class Desk:
         return Unloaded.FREED
 
     def _idle(self, older_than_s: float) -> tuple[str, ...]:
-        """The models last used so long ago; none while there is work."""
-        if self.waiting:
-            return ()
+        """The models last used so long ago, that nobody waits for either."""
         latest_s = trio.current_time() - older_than_s
         names = (model.name for model in self.board.loaded)
-        return tuple(name for name in names if self.used_s.get(name, 0.0) <= latest_s)
+        return tuple(
+            name
+            for name in names
+            if self.used_s.get(name, 0.0) <= latest_s and not self.waiting.wants(name)
+        )
 
     def _use(self, model: ModelFolder) -> None:
         self.used_s[model.name] = trio.current_time()

@@ -138,7 +138,7 @@ class Receiver:
 
     @asynccontextmanager
     async def open(
-        self, *, declared_bytes: int | None = None, client: str = ""
+        self, *, declared_bytes: int | None = None, client: str | None = ""
     ) -> AsyncIterator[Spool]:
         """A new file of the spool, deleted on leaving. Raises TooLarge, Busy or StorageFull."""
         upload = Upload(self._unused(".upload"), trio.Event())

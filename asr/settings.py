@@ -243,4 +243,7 @@ def _expected(kind: Any, allowed: Range) -> str:
 
 def _home(text: str) -> str:
     """The text with a leading ``~`` expanded."""
-    return str(Path(text).expanduser()) if text.startswith("~") else text
+    try:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:
+        raise Malformed("a folder of a user who is there") from None

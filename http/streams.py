@@ -20,7 +20,7 @@ from asr.pipeline.formats import diarized_json, openai_logprobs, verbose_json
 from asr.pipeline.letters import lettered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from quart.wrappers import Request
 
@@ -113,27 +113,30 @@ class Told:
         """Deltas as they come, comments while none do, then the whole, or what went wrong."""
         yield comment("transcribing")
         deltas = Deltas(logprobs=self._shown.logprobs)
+        said_s = trio.current_time()
         while self._end is None or self._segments:
-            held_s = self._steps.held_s(trio.current_time())
-            with trio.move_on_after(min(held_s, KEEP_ALIVE_S)) as waiting:
+            now_s = trio.current_time()
+            silent_s = max(0.0, said_s + KEEP_ALIVE_S - now_s)  # not all news are for the client
+            with trio.move_on_after(min(self._steps.held_s(now_s), silent_s)):
                 await self._news.wait()
-            segments = self._taken()
-            for news in self._steps.take(trio.current_time()):
-                yield named(*step(news))
-            for segment in segments:
-                if delta := deltas.of(segment):
-                    yield delta
-            if waiting.cancelled_caught and held_s > KEEP_ALIVE_S:
-                yield comment("still transcribing")
+            for event in self._due(deltas) or self._alive(said_s):
+                yield event
+                said_s = trio.current_time()
         assert self._end is not None
         for news in self._steps.take(trio.current_time(), ended=True):
             yield named(*step(news))
         for last in ending(self._end, request_id, self._shown):
             yield last
 
-    def _taken(self) -> Sequence[Segment]:
-        taken, self._segments, self._news = self._segments, [], trio.Event()
-        return taken
+    def _due(self, deltas: Deltas) -> list[str]:
+        """What there is to be told now."""
+        segments, self._segments, self._news = self._segments, [], trio.Event()
+        steps = [named(*step(news)) for news in self._steps.take(trio.current_time())]
+        return steps + [delta for segment in segments if (delta := deltas.of(segment))]
+
+    def _alive(self, said_s: float) -> tuple[str, ...]:
+        silent = trio.current_time() >= said_s + KEEP_ALIVE_S
+        return (comment("still transcribing"),) if silent else ()
 
 
 class Deltas:

@@ -23,7 +23,7 @@ from asr.http.multipart import (
     MultipartForm,
     UrlEncodedForm,
 )
-from asr.pipeline.errors import InvalidRequest, TooLarge, UnreadableAudio
+from asr.pipeline.errors import InvalidRequest, ShuttingDown, TooLarge, UnreadableAudio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -126,13 +126,18 @@ async def store(request: Request, form: Form, file: Kept, *, settings: HttpSetti
 
 
 async def next_chunk(request: Request, *, patience_s: float) -> bytes | None:
-    """The next bytes of the body, None at its end; RequestTimeout when they do not come."""
+    """The next bytes of the body, None at its end.
+
+    Raises RequestTimeout when they do not come, or ShuttingDown once there is no time to wait.
+    """
     with bounded(request).door.patience.waiting(patience_s) as waiting:
         try:
             return await anext(request.body)
         except StopAsyncIteration:
             return None
     assert waiting.cancelled_caught
+    if bounded(request).door.closed:
+        raise ShuttingDown
     raise RequestTimeout
 
 

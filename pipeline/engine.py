@@ -27,7 +27,9 @@ class EngineSettings:
         None,
         "windows decoded together, if memory has room; by default 8 on a CPU, 128 on a GPU",
     )
-    models_max_mb: int = setting("ASR_MODELS_MAX_MB", 16_000, "weights kept in memory together")
+    models_max_mb: int = setting(
+        "ASR_MODELS_MAX_MB", 16_000, "weights kept in memory together; half of it at most"
+    )
     memory_max_mb: int | None = setting(
         "ASR_MEMORY_MAX_MB",
         None,

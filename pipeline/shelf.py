@@ -55,6 +55,7 @@ class Shelf:
     def take(self, folder: ModelFolder) -> Shelved:
         """The model, loaded if it is not here. ModelUnavailable for files that cannot be read."""
         if folder.name not in self._models:
+            self._make_room(_file_bytes(folder))  # before it is there as well
             model = load_whisper(folder, self._compute_type)
             size = sum(array.nbytes for array in _arrays(model))
             shelved = Shelved(model, Vocabulary.of(model), precision(self._compute_type), size)
@@ -79,6 +80,12 @@ class Shelf:
 
     def _bytes(self) -> int:
         return sum(kept.bytes for kept in self._models.values())
+
+
+def _file_bytes(folder: ModelFolder) -> int:
+    """About what its weights will take."""
+    file = find_weights(folder.path)
+    return file.stat().st_size if file else 0
 
 
 def precision(compute_type: ComputeType) -> mx.Dtype:

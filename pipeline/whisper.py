@@ -71,9 +71,8 @@ class WhisperEngine:
         self._memory_max = given * MEGABYTE if given else usable_memory(device)
         mx.set_cache_limit(CPU_CACHE if device == "cpu" else self._memory_max // GPU_CACHE_SHARE)
         self._workspace = 0  # bytes: what a join has needed at most beside what it left
-        self._shelf = Shelf(
-            pick_compute_type(settings.compute_type, device), settings.models_max_mb * MEGABYTE
-        )
+        weights_max = min(settings.models_max_mb * MEGABYTE, self._memory_max // 2)
+        self._shelf = Shelf(pick_compute_type(settings.compute_type, device), weights_max)
         self._features = Features(min(self._rows_max + 1, FEATURES_MAX))
         self._batch: Batch | None = None
         self._batch_model = ""
@@ -86,9 +85,11 @@ class WhisperEngine:
 
     def unload(self, name: str) -> None:
         """Free a model's weights and everything computed with them, unless rows are on it."""
-        if self._batch and self._batch_model == name:
-            return
-        self._batch = None
+        if self._batch:
+            if self._batch_model == name:
+                return
+        else:
+            self._batch = None  # an empty one has weights all the same
         self._features.clear()
         self._shelf.drop(name)
 

@@ -90,6 +90,12 @@ def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
     assert Settings.from_environ({}, tmp_path / ".env") == Settings.from_environ({})
 
 
+def test_a_home_of_nobody_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({"CACHE_DIR": "~nobody-of-that-name/cache"})
+    assert raised.value.problems[0].startswith("CACHE_DIR cannot be")
+
+
 def test_a_tilde_is_the_home_folder_also_in_a_default() -> None:
     folder = Settings.from_environ({}).models.cache_dir
     assert folder == Path.home() / ".cache" / "asr-service"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 from asr.pipeline.cues import one_line, prefix
-from asr.pipeline.errors import AsrError
+from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.pipeline.formats import CLASSIC, WRAPPED, asr_json
 from asr.pipeline.types import Transcript
 from asr.terminal.logs import ONE_LINE
@@ -132,7 +134,8 @@ class Delivery:
 
     def _show_heading(self, path: Path) -> None:
         with self.display.aside():
-            _stdout().print(Text(str(path).translate(ONE_LINE), style="bold"), soft_wrap=True)
+            name = os.fsencode(path).decode(errors="replace")  # it may be no text at all
+            _stdout().print(Text(name.translate(ONE_LINE), style="bold"), soft_wrap=True)
 
     def _show(self, segments: Sequence[Segment]) -> None:
         """The lines of the format txt, with a colour a speaker."""
@@ -164,9 +167,21 @@ def render(transcript: Transcript, job: Job) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
+def check_folder(folder: Path | None) -> None:
+    """Raise InvalidRequest if no text can be written there: before the work, not after."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidRequest(f"--output: {folder} cannot be written: {error.strerror}") from None
+
+
 def save(target: Path, text: str) -> str | None:
     """Have a file hold the text, all of it or as before; why not, if it does not."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    draft = target.with_name(f".{secrets.token_hex(8)}.part")  # no longer than a name may be
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:

@@ -97,12 +97,23 @@ async def _one(house: House, source: Source, delivery: Delivery, standing: Stand
     try:
         if not _is_file(source.path):
             raise InvalidRequest("there is no such file")
-        options, live = delivery.job.options, delivery.grows
+        options, live, before = delivery.job.options, delivery.grows, _state(source.path)
         outcome = await house.transcribe(source.path, options, notify=watch, live=live)
+        if _state(source.path) not in (before, None):
+            raise InvalidRequest("it was still being written: its text may end too early")
     except AsrError as error:
         outcome = error
     standing.end(going, failed=isinstance(outcome, AsrError))
     return Ending(source, outcome, trio.current_time() - began_s)
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """What changes when it is written to; None where it is gone."""
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size
 
 
 def _is_file(file: Path) -> bool:

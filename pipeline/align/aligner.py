@@ -6,6 +6,7 @@ is some seconds of audio, on a GPU a minute: a long file costs no more memory th
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -173,4 +174,15 @@ def _torch_device(device: Device) -> str:
 
     if device == "cuda" and torch.cuda.is_available():
         return "cuda"
-    return "mps" if device == "metal" and torch.backends.mps.is_available() else "cpu"
+    metal = device == "metal" and torch.backends.mps.is_available() and convolves_any_length()
+    return "mps" if metal else "cpu"
+
+
+def convolves_any_length(version: str | None = None) -> bool:
+    """Whether Metal takes convolutions of more than 65,536 samples out: 20 s, for these networks.
+
+    Before macOS 15.1 torch raises NotImplementedError for them (its own check in
+    ``aten/src/ATen/native/mps/operations/Convolution.mm``).
+    """
+    numbers = (platform.mac_ver()[0] if version is None else version).split(".")
+    return tuple(int(number) for number in numbers[:2] if number.isdigit()) >= (15, 1)

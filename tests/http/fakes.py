@@ -167,6 +167,7 @@ class FakeHouse(Gate):
     loaded: list[str] = field(default_factory=lambda: ["base"])
     loads: list[tuple[str, str]] = field(default_factory=list)  # models, and who asked for them
     running: int = 0
+    pause_s: float = 0.0  # after each of its news
     device: str = "cpu"
     compute_type: str = "float32"
     diarizes: bool = True
@@ -225,6 +226,8 @@ class FakeHouse(Gate):
                 watch(standing)
         for progress in self.news if live else ():
             notify(progress)
+            with trio.move_on_after(self.pause_s):
+                await trio.sleep_forever()
         await self._work()
         assert isinstance(self.answer, Transcript)
         return self.answer

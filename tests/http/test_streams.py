@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,6 +143,22 @@ async def test_comments_come_while_nothing_else_does(
         assert all(block.startswith(b": ") for block in said)
         house.release()
         assert b"transcript.text.done" in await connection.receive()
+
+
+async def test_comments_come_while_what_happens_is_nothing_to_tell(
+    client: TestClientProtocol, house: FakeHouse, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Speakers are told apart for minutes after the last word."""
+    house.news = (BEGUN,) * 9
+    house.pause_s = 2.0
+    async with client.request(PATH, method="POST", headers=HEADERS) as connection:
+        await connection.send(form({"stream": "true"}))
+        await connection.send_complete()
+        said = []
+        while b"done" not in (block := await connection.receive()):
+            said.append(trio.current_time())
+            assert block.startswith(b": ")
+    assert [after - before for before, after in pairwise(said)] == pytest.approx([5.0] * 3)
 
 
 @pytest.mark.parametrize(

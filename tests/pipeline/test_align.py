@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from asr.pipeline.align.aligner import convolves_any_length
 from asr.pipeline.align.paths import Emission, Heard, find_path
 from asr.pipeline.align.wording import Alphabet, Spelling, part, place_words, spell
 from asr.pipeline.types import Word
@@ -118,3 +119,11 @@ def test_no_word_leaves_its_segment_by_rounding() -> None:
     found = {0: Heard(0, 50, 1.0)}
     (word,) = place_words("a", "en", found, start_s=0.00049, end_s=1.00051, frame_s=0.0200004)
     assert (word.start_s, word.end_s) == (0.00049, 1.00051)
+
+
+@pytest.mark.parametrize(
+    ("version", "any_length"),
+    [("14.7.1", False), ("15.0", False), ("15.1", True), ("26.0.1", True), ("", False)],
+)
+def test_metal_takes_long_segments_from_a_version_on(version: str, any_length: bool) -> None:
+    assert convolves_any_length(version) is any_length

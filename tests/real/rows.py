@@ -9,13 +9,19 @@ import mlx.core as mx
 
 from asr.pipeline.batch import Batch, Habits
 from asr.pipeline.engine import Row, SoFar
+from asr.pipeline.types import Decoding
 from asr.pipeline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asr.pipeline.engine import ModelFolder
     from asr.pipeline.shelf import Shelved
-    from asr.pipeline.types import Decoding, Hypothesis, Window
+    from asr.pipeline.types import Hypothesis, Window
+    from asr.pipeline.whisper import WhisperEngine
+
+
+ENGLISH = Decoding("en")
 
 
 @dataclass(frozen=True)
@@ -84,3 +90,16 @@ class Bench:
         while len(self._batch):
             self.advance(3)
         return {name: said.tokens for name, said in self.said.items()}
+
+
+def heard(engine: WhisperEngine, model: ModelFolder, window: Window) -> Hypothesis:
+    """What the engine makes of one window."""
+    engine.admit(model, [Row(window, ENGLISH)])
+    while not (answers := engine.advance().finished):
+        pass
+    return answers[0][1]
+
+
+def plain(hypothesis: Hypothesis) -> str:
+    text = "".join(piece.text for piece in hypothesis.pieces).lower()
+    return "".join(letter for letter in text if letter.isalpha() or letter == " ")

@@ -13,20 +13,18 @@ from mlx_whisper.decoding import detect_language
 
 from asr.pipeline.batch import Batch
 from asr.pipeline.engine import EngineSettings, ModelFolder, Row
-from asr.pipeline.shelf import Shelf
 from asr.pipeline.types import Decoding
 from asr.pipeline.whisper import WhisperEngine
-from tests.real.rows import Bench
+from tests.real.rows import ENGLISH, Bench, heard, plain
 
 if TYPE_CHECKING:
     from asr.pipeline.shelf import Shelved
-    from asr.pipeline.types import Hypothesis, Window
+    from asr.pipeline.types import Window
     from tests.real.ears import Ears
     from tests.real.rows import Ask
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # a busy machine takes its time
 
-ENGLISH = Decoding("en")
 JFK = ("ask not what your country can do for you", "ask what you can do for your country")
 
 
@@ -52,19 +50,6 @@ def alone(shelved_tiny: Shelved, asks: dict[str, Ask]) -> dict[str, tuple[int, .
     return said
 
 
-def heard(engine: WhisperEngine, model: ModelFolder, window: Window) -> Hypothesis:
-    """What the engine makes of one window."""
-    engine.admit(model, [Row(window, ENGLISH)])
-    while not (answers := engine.advance().finished):
-        pass
-    return answers[0][1]
-
-
-def plain(hypothesis: Hypothesis) -> str:
-    text = "".join(piece.text for piece in hypothesis.pieces).lower()
-    return "".join(letter for letter in text if letter.isalpha() or letter == " ")
-
-
 @pytest.mark.parametrize(("sound", "language"), [("jfk", "en"), ("german", "de")])
 def test_the_language_is_the_one_that_mlx_whisper_detects(
     engine: WhisperEngine,
@@ -88,55 +73,6 @@ def test_an_english_model_needs_no_look_to_hear_english(
 ) -> None:
     (detected,) = engine.detect(tiny, [windows["german"]])
     assert (detected.language, detected.probability) == ("en", 1.0)
-
-
-def test_to_unload_a_model_gives_its_memory_back(
-    engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
-) -> None:
-    heard(engine, tiny, windows["jfk"])
-    size = next(model.bytes for model in engine.loaded() if model.name == tiny.name)
-    before = engine.memory()
-    engine.unload(tiny.name)
-    after = engine.memory()
-    assert before.active - after.active >= 0.9 * size
-    assert after.cached == 0
-    assert tiny.name not in {model.name for model in engine.loaded()}
-
-
-def test_a_model_with_rows_in_the_batch_stays(
-    engine: WhisperEngine, tiny: ModelFolder, windows: dict[str, Window]
-) -> None:
-    row = Row(windows["jfk"], ENGLISH)
-    engine.admit(tiny, [row])
-    engine.unload(tiny.name)
-    assert tiny.name in {model.name for model in engine.loaded()}
-    engine.drop([row])
-    engine.unload(tiny.name)
-    assert tiny.name not in {model.name for model in engine.loaded()}
-
-
-def test_two_models_take_turns_without_being_read_again(
-    shelf: Shelf, base: ModelFolder, tiny: ModelFolder, shelved_base: Shelved, shelved_tiny: Shelved
-) -> None:
-    assert shelf.take(tiny) is shelved_tiny
-    assert shelf.take(base) is shelved_base
-    assert [model.name for model in shelf.loaded()] == ["tiny.en", "base"]
-    assert shelf.take(tiny) is shelved_tiny
-    assert [model.name for model in shelf.loaded()] == ["base", "tiny.en"]
-
-
-def test_the_least_recently_used_model_goes_when_the_next_would_pass_the_bound(
-    base: ModelFolder, tiny: ModelFolder, shelved_base: Shelved, shelved_tiny: Shelved
-) -> None:
-    again = ModelFolder("again", tiny.path)
-    both = Shelf("float32", 2 * shelved_tiny.bytes)
-    for model in (tiny, again, tiny):
-        both.take(model)
-    assert [model.name for model in both.loaded()] == ["again", "tiny.en"]
-    both.take(ModelFolder("third", tiny.path))
-    assert [model.name for model in both.loaded()] == ["tiny.en", "third"]
-    both.take(base)  # larger than the bound: there all the same, and alone
-    assert [(model.name, model.bytes) for model in both.loaded()] == [("base", shelved_base.bytes)]
 
 
 def test_int8_takes_a_third_of_the_memory_and_hears_the_same_words(

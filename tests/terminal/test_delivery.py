@@ -80,6 +80,11 @@ def test_several_files_have_their_names_above_their_texts_and_keep_their_order()
     assert plain == ["a.mp3", "one", "b.mp3", "one"]
 
 
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is_one() -> None:
+    told = shown('line("one"),', names=("caf\udce9.mp3", "b.mp3"), diarize=False)
+    assert "caf\N{REPLACEMENT CHARACTER}.mp3" in told.text
+
+
 @pytest.mark.parametrize("text", [r"\x1b[2Jgone", r"\x07bell"])
 def test_no_text_moves_the_cursor(text: str) -> None:
     told = shown(f'line("{text}"),', diarize=False)

@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.pipeline.errors import EngineRestarted, ModelUnavailable, UnknownModel
+from asr.pipeline.errors import EngineRestarted, InvalidRequest, ModelUnavailable, UnknownModel
 from asr.pipeline.types import Options, Progress
+from asr.terminal.delivery import check_folder, save
 from asr.terminal.job import Job
 from asr.terminal.media import find
 from asr.terminal.transcribe import announce, transcribe_files
@@ -208,6 +209,41 @@ async def test_a_text_that_cannot_be_written_fails_its_file_alone(
         capsys.readouterr().err == f"{files[0]}: {out / 'a.txt'} cannot be written: {IS_FOLDER}\n"
     )
     assert sorted(file.name for file in out.iterdir()) == ["a.txt", "b.txt", "c.txt"]
+
+
+async def test_a_file_that_was_still_being_written_has_no_text(
+    files: tuple[Path, ...],
+    nursery: trio.Nursery,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gate = trio.Event()
+
+    async def run() -> None:
+        asked = plain(files, tmp_path / "out")
+        assert await transcribe_files(house(a_mp3=gate).opened(), asked, at_once=3) == 1
+
+    nursery.start_soon(run)
+    await wait_all_tasks_blocked()
+    files[0].write_bytes(b"more")
+    gate.set()
+    await wait_all_tasks_blocked()
+    assert f"{files[0]}: it was still being written" in capsys.readouterr().err
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["b.txt", "c.txt"]
+
+
+def test_where_no_text_can_be_written_nothing_is_done(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InvalidRequest, match="--output"):
+        check_folder(tmp_path / "notes.txt")
+
+
+def test_a_text_may_have_as_long_a_name_as_there_are(tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 251 + ".txt")
+    assert save(target, "text") is None
+    assert target.read_text() == "text"
 
 
 async def test_where_lines_stay_they_are_rare(
