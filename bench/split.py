@@ -64,6 +64,7 @@ def main() -> None:
 def surroundings() -> dict[str, str]:
     """What the processes are told: models are where they are for everybody."""
     cache = Path(os.environ.get("CACHE_DIR", "~/.cache/asr-service")).expanduser()
+    (cache / "models").mkdir(parents=True, exist_ok=True)  # for links to it
     told = {"HOST": "127.0.0.1", "PORT": "0", "OPENBLAS_NUM_THREADS": "1"}
     return {**os.environ, **told, "CACHE_DIR": str(cache)}
 
