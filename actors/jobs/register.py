@@ -128,7 +128,7 @@ class Register:
         try:
             await trio.lowlevel.checkpoint_if_cancelled()
         except trio.Cancelled:
-            with trio.move_on_after(GOODBYE_S, shield=True):
+            with trio.move_on_after(GOODBYE_S, shield=True), suppress(AsrError, OSError):
                 await self.blobs.drop(audio)
             raise
 
