@@ -1,6 +1,6 @@
 """What the shared queue does when somebody is not there any more, or was only slow to answer."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ import trio.testing
 
 from asr.actors.jobs.queue import TRIES_MAX, Bounds, Poison, QueueUnavailable, Run, UnknownJob
 from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_client import connect
 from asr.actors.jobs.redis_inbox import Inbox
 from asr.actors.jobs.redis_library import LIBRARY, Library
 from asr.actors.jobs.redis_pool import Client
@@ -19,25 +18,12 @@ from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import at_work, heard, submit
 from tests.real.process import until
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import needs_redis
 
 pytestmark = needs_redis
 
 LEASE_S = 0.2
 NAME = "jobs"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("leases")) as url:
-        yield url
-
-
-@pytest.fixture
-async def client(url: str) -> AsyncIterator[Client]:
-    async with connect(url) as client:
-        await client.flushall()
-        yield client
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from asr.actors.jobs.redis import open_redis
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from tests.actors.jobs.doing import Attempt, Attempts
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
 pytestmark = needs_redis
 
@@ -28,12 +28,6 @@ STEPS = 80
 BOUNDS = Bounds(durable_max=15, held_max=5, client_max=7)
 HANDS_MAX = 3
 LANES = (None, ("x",), ("y",), ("x", "y"))
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("order")) as url:
-        yield url
 
 
 @dataclass

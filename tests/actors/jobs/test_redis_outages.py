@@ -9,15 +9,14 @@ import pytest
 
 from asr.actors.jobs.queue import TRIES_MAX, Bounds
 from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_client import connect
 from asr.actors.jobs.redis_library import Library
 from asr.actors.jobs.roster import RedisRoster, Worker
 from asr.actors.turns import OVERTAKEN_MAX
 from tests.actors.jobs.doing import at_work, heard, job, submit
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from asr.actors.jobs.redis_pool import Client
 
@@ -25,19 +24,6 @@ pytestmark = needs_redis
 
 LEASE_S = 30.0
 NAME = "outages"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("outages")) as url:
-        yield url
-
-
-@pytest.fixture
-async def client(url: str) -> AsyncIterator[Client]:
-    async with connect(url) as client:
-        await client.flushall()
-        yield client
 
 
 @pytest.fixture

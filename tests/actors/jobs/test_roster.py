@@ -3,35 +3,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
 import trio
 
-from asr.actors.jobs.redis_client import connect
 from asr.actors.jobs.roster import RedisRoster, Worker
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from asr.actors.jobs.redis_client import Client
 
 pytestmark = needs_redis
 
 ANNA = Worker("anna", "metal", ("base", "large-v3"), ("base",), slots=4, busy=1)
 BERT = Worker("bert", "cpu")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
-
-
-@pytest.fixture
-async def client(server: str) -> AsyncIterator[Client]:
-    async with connect(server) as client:
-        await client.flushall()
-        yield client
 
 
 async def test_who_works_is_known_as_it_last_said(client: Client) -> None:
