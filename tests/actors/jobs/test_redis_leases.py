@@ -268,8 +268,10 @@ async def test_who_is_waited_for_leaves_nothing_for_long(url: str, client: Clien
         (await attempts.next()).end()
         await heard(queue, "a1")
         assert await queue.result("a1") == b"the result"
-        async for key in client.scan_iter("*a1*"):
-            assert await client.ttl(key) > 0
+        of_it = [key async for key in client.scan_iter() if "a1" in key.decode().split(":")]
+        left = {key.decode().rpartition("}:")[2] for key in of_it}
+        assert left - {"heard:a1"} == {"job:a1", "events:a1", "result:a1:1"}
+        assert all([await client.ttl(key) > 0 for key in of_it])
 
 
 async def test_a_queue_that_cannot_be_reached_is_said_to_be(
