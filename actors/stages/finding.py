@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+import math
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.beside import beside
 from asr.actors.stages.entries import Packing
 from asr.actors.stages.shared import Lead
 from asr.pipeline.identity import digest_of
@@ -26,6 +28,7 @@ from asr.pipeline.types import Found
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from asr.actors.beside import Later
     from asr.actors.stages.addresses import SpeakerFinder, Speech, SpeechFinder, WordFinder
     from asr.actors.stages.entries import Entries
     from asr.actors.stages.shared import Flight, Told
@@ -48,103 +51,96 @@ class KeptFinder:
     @asynccontextmanager
     async def find_speech(self, audio: Audio) -> AsyncIterator[Speech]:
         """What is found of an audio: at once if it is known, block by block if it is not."""
+        news, found = trio.open_memory_channel[Found](math.inf)  # at most one a second of audio
+        async with beside(partial(self._search, audio, News(news))) as searched:
+            yield Reading(found, searched)
+
+    async def _search(self, audio: Audio, news: News) -> None:
+        """Hear all that is found, by another's search as long as there is one, else by our own.
+
+        It is no reader who has the next block found: none waits for another one's decoding.
+        """
         key = self.entries.keys.speech(self.network)
-        lead = Lead()
-        flight, leads = self.entries.shared.claim(key, lead)
-        if not leads:
-            async with AsyncExitStack() as own:
-                yield Followed(flight, partial(own.enter_async_context, self.find_speech(audio)))
+        shared = self.entries.shared
+        with news.channel:
+            answered = False
+            while not answered:
+                flight, leads = shared.claim(key, lead := Lead())
+                if leads:
+                    try:
+                        await self._lead(key, audio, news)
+                    finally:
+                        shared.end([key], lead)
+                else:
+                    await _follow(flight, news)
+                answered = flight.answer is not None
+
+    async def _lead(self, key: str, audio: Audio, news: News) -> None:
+        shared = self.entries.shared
+        found = await self.entries.find([key], SPEECH)
+        if key in found:
+            shared.settle(key, found[key])
+            news.tell(found[key][0])
             return
-        try:
-            found = await self.entries.find([key], SPEECH)
-            if key in found:
-                self.entries.shared.settle(key, found[key])
-                yield Known(found[key])
-                return
-            async with self.listener.find_speech(audio) as speech:
-                add = partial(self.entries.shared.add, key)
-                yield Noted(speech, add, partial(self._found, key))
-        finally:
-            self.entries.shared.end([key], lead)
-
-    def _found(self, key: str, found: tuple[Found, ...]) -> None:
-        self.entries.put(key, found, SPEECH)
-        self.entries.shared.settle(key, found)
+        spans: list[Span] = []
+        async with self.listener.find_speech(audio) as speech:
+            done = False
+            while not done:
+                block = await speech.more()
+                spans += block.spans
+                shared.add(key, block)
+                news.tell(block)
+                done = block.done
+        known = (Found(tuple(spans), block.until_s, done=True),)
+        self.entries.put(key, known, SPEECH)
+        shared.settle(key, known)
 
 
-class Known:
-    """Speech that is known."""
-
-    waiting = False
-
-    def __init__(self, found: tuple[Found, ...]) -> None:
-        self._found = found
-
-    async def more(self) -> Found:
-        """All of it."""
-        await trio.lowlevel.checkpoint()
-        return self._found[0]
+async def _follow(flight: Flight, news: News) -> None:
+    told = 0
+    while not flight.over.is_set() or told < len(flight.parts):
+        if told == len(flight.parts):
+            await flight.news.wait()
+        else:
+            news.tell(flight.parts[told])
+            told += 1
+    if flight.answer is not None and not told:  # it was known, to whom this follows
+        news.tell(flight.answer[0])
 
 
 @dataclass(slots=True)
-class Noted:
-    """Speech as it is found; ``add`` gets each block, ``noted`` all of it when it is known."""
+class News:
+    """Where what is found goes. A search that begins anew finds much again: that is no news."""
 
-    _speech: Speech
-    _add: Callable[[Found], None]
-    _noted: Callable[[tuple[Found, ...]], None]
-    _spans: list[Span] = field(default_factory=list)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is more that has not been looked at."""
-        return self._speech.waiting
-
-    async def more(self) -> Found:
-        """What was found next."""
-        found = await self._speech.more()
-        self._spans += found.spans
-        self._add(found)
-        if found.done:
-            self._noted((Found(tuple(self._spans), found.until_s, done=True),))
-        return found
-
-
-@dataclass(slots=True)
-class Followed:
-    """Speech as another's search finds it. Should that end before its time, one of its ``own``."""
-
-    _flight: Flight
-    _search: Callable[[], Awaitable[Speech]]
-    _own: Speech | None = None
-    _read: int = 0
+    channel: trio.MemorySendChannel[Found]
     _until_s: float = 0.0  # where the last span that was told ends
 
+    def tell(self, found: Found) -> None:
+        """Some of this may be known."""
+        spans = tuple(span for span in found.spans if span.start_s >= self._until_s)
+        self._until_s = max([self._until_s, *(span.end_s for span in spans)])
+        self.channel.send_nowait(replace(found, spans=spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Speech as a search finds it."""
+
+    _found: trio.MemoryReceiveChannel[Found]
+    _searched: Later[None]
+
     @property
     def waiting(self) -> bool:
         """Whether there is more that has not been looked at."""
-        return self._own.waiting if self._own else self._read < len(self._flight.parts)
+        return self._found.statistics().current_buffer_used > 0
 
     async def more(self) -> Found:
-        """What was found next."""
-        found = await self._next()
-        spans = tuple(span for span in found.spans if span.start_s >= self._until_s)
-        self._until_s = max([self._until_s, *(span.end_s for span in spans)])
-        return replace(found, spans=spans)
-
-    async def _next(self) -> Found:
-        flight = self._flight
-        while self._read == len(flight.parts) and not flight.over.is_set():
-            await flight.news.wait()
-        if self._read < len(flight.parts):
-            self._read += 1
-            part: Found = flight.parts[self._read - 1]
-            return part
-        if flight.answer is not None:  # it was known, to whom this follows
-            known: Found = flight.answer[0]
-            return known
-        self._own = self._own or await self._search()
-        return await self._own.more()
+        """What was found next. Raises EngineRestarted."""
+        try:
+            return await self._found.receive()
+        except trio.EndOfChannel:
+            await self._searched.result()
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from asr.actors.turns import Priority
 from asr.pipeline.audio import SAMPLE_BYTES, SAMPLE_RATE, open_samples
+from asr.pipeline.errors import EngineRestarted
 from asr.pipeline.types import Options, Span
 from tests.actors.stages.test_walk import ALL, work
 
@@ -123,6 +124,32 @@ async def test_who_follows_a_search_has_what_it_finds_and_searches_on_when_it_is
     assert second[-1].done
     assert first == second[:blocks]
     assert kept_walk.finder.heard_s == 60.0 or blocks < 6
+
+
+async def test_who_follows_a_search_does_not_wait_for_who_reads_it_slowly(
+    kept_walk: Walk, tmp_path: Path
+) -> None:
+    (file := tmp_path / "samples").write_bytes(bytes(60 * SAMPLE_RATE * SAMPLE_BYTES))
+    kept_walk.finder.block_s = 10.0
+    heard: list[Found] = []
+    stations = replace(kept_walk._stations, cache=kept_walk.cache)
+    audio = open_samples(file)
+    async with stations.known(audio, "") as at, at.listener.find_speech(audio) as slow:
+        assert not (await slow.more()).done
+        with trio.fail_after(20):
+            await search(kept_walk, audio, heard, 100)
+        assert heard[-1].done
+    assert kept_walk.finder.heard_s == 60.0
+
+
+async def test_a_crash_of_the_search_reaches_who_asked_for_it(
+    kept_walk: Walk, tmp_path: Path
+) -> None:
+    (file := tmp_path / "samples").write_bytes(bytes(SAMPLE_RATE * SAMPLE_BYTES))
+    kept_walk.finder.faults.append(MemoryError())
+    with pytest.raises(EngineRestarted):
+        await search(kept_walk, open_samples(file), [], 100)
+    assert len(kept_walk.cache.shared) == 0
 
 
 class AtFirst(list["Progress"]):
