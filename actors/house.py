@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from asr.actors.metrics import Metrics
     from asr.actors.settings import HouseSettings
     from asr.actors.watch import Watch
+    from asr.pipeline.device import Device
     from asr.pipeline.models import ModelStore
     from asr.pipeline.speakers import SpeakerSettings
     from asr.pipeline.types import Detected, Options, Progress, Transcript
@@ -58,7 +59,7 @@ DETECTIONS_MAX = 4
 class Machine:
     """What the arrays run on, in words for people."""
 
-    device: str
+    device: Device
     compute_type: str
 
 

@@ -129,7 +129,10 @@ class Bench(Generic[Q, A]):
         """One step more, in the thread."""
         begun = self.begun.get(asked)
         if begun is None:
-            begun = self.begun[asked] = Begun(self._loaded().begin(asked.question))
+            task = self._loaded().begin(asked.question)
+            if task is None:
+                return News((), done=False)
+            begun = self.begun[asked] = Begun(task)
         if begun.task.done:
             return News((), done=True)
         answer = begun.task.advance()

@@ -41,8 +41,10 @@ class Tool(Protocol[Q_contra, A_co]):
         """Have it in memory: seconds, in the thread that will use it. Raises AsrError."""
         ...
 
-    def begin(self, question: Q_contra, /) -> Task[A_co]:
+    def begin(self, question: Q_contra, /) -> Task[A_co] | None:
         """Take a question in; what is heavy is done by the task's steps. Raises AsrError.
+
+        None if it has to wait until others that were taken in are done, or have left.
 
         The same question has the same steps each time: of a task that begins afresh, its asker is
         told what comes after the answers that it knows.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asr.actors.stages.keep import Keep
     from asr.actors.tools import Tools
     from asr.actors.trail import Trail
+    from asr.pipeline.device import Device
     from asr.pipeline.diarize.sources import Source
     from asr.pipeline.engine import Engine, EngineSettings
     from asr.pipeline.models import ModelStore
@@ -110,7 +111,7 @@ def tell_of_blas(chosen: str, runs_on: Machine) -> None:
     log.log(logging.WARNING if slow else logging.INFO, "linear algebra on the CPU: %s", chosen)
 
 
-def tools(settings: Settings, device: str) -> Tools:
+def tools(settings: Settings, device: Device) -> Tools:
     """The networks beside Whisper's, as far as they are wanted, and there are any."""
     from asr.actors.tools import Tools
     from asr.pipeline.align.aligner import WordAligner

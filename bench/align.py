@@ -21,7 +21,7 @@ import numpy as np
 from asr.pipeline.align import aligner
 from asr.pipeline.align.aligner import Alignment
 from asr.pipeline.align.emissions import TorchaudioNetwork
-from asr.pipeline.align.sources import Loaded, Networks
+from asr.pipeline.align.networks import Loaded, Networks
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.audio import SAMPLE_RATE, Audio, open_samples
 from asr.pipeline.speakers import Align

@@ -26,6 +26,7 @@ OPENAI_FORMATS = MappingProxyType(
 ASR_FORMATS = MappingProxyType({name: name for name in ("json", *CLASSIC)})
 
 TRACKS_MAX = 99
+SPEAKERS_MAX = 100  # each costs time and memory wherever turns are told
 REFERENCES_MAX = 4  # OpenAI's own bound
 REFERENCE_BYTES_MAX = 2_000_000  # 10 s of 48 kHz stereo in 16 bit, and a head before it
 
@@ -75,9 +76,11 @@ MAX_CUE_SECONDS = number(
 HIGHLIGHT_WORDS = flag(
     "highlight_words", "Underline each word of srt and vtt as it is spoken.", default=False
 )
-NUM_SPEAKERS = count("num_speakers", "How many speakers there are; overrides the next two.")
-MIN_SPEAKERS = count("min_speakers", "How many speakers there are at least.")
-MAX_SPEAKERS = count("max_speakers", "How many speakers there are at most.")
+NUM_SPEAKERS = count(
+    "num_speakers", "How many speakers there are; overrides the next two.", most=SPEAKERS_MAX
+)
+MIN_SPEAKERS = count("min_speakers", "How many speakers there are at least.", most=SPEAKERS_MAX)
+MAX_SPEAKERS = count("max_speakers", "How many speakers there are at most.", most=SPEAKERS_MAX)
 
 # For /asr.
 

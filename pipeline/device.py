@@ -59,8 +59,14 @@ SHARES: dict[Device, float] = {"metal": 0.9, "cuda": 0.9, "cpu": 0.5}
 DEVICE_BYTES = ("max_recommended_working_set_size", "total_memory")
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
-# What MLX says when memory runs out: of its allocators, and of Metal's command buffers.
-OUT_OF_MEMORY = ("Unable to allocate", "Attempting to allocate", "Insufficient Memory")
+# What is said when memory runs out: of MLX's allocators, of Metal's command buffers, and of torch's
+# allocators ("CUDA out of memory", "MPS backend out of memory").
+OUT_OF_MEMORY = (
+    "Unable to allocate",
+    "Attempting to allocate",
+    "Insufficient Memory",
+    "out of memory",
+)
 
 
 def leave_thread() -> None:
@@ -93,7 +99,7 @@ def host_memory(limit: Path = CONTAINER_LIMIT) -> int:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Tell that memory ran out from all other errors of MLX's: NotEnoughMemory."""
+    """Tell that memory ran out from all other errors of MLX's and torch's: NotEnoughMemory."""
     try:
         yield
     except MemoryError as error:

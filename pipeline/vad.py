@@ -16,6 +16,7 @@ import numpy as np
 
 from asr.pipeline.audio import SAMPLE_RATE, Audio
 from asr.pipeline.heavy import import_pyannote, read_network
+from asr.pipeline.torch_device import torch_device
 from asr.pipeline.types import Found, Span
 from asr.pipeline.voice import Voice
 
@@ -177,7 +178,7 @@ def _load_network(step_s: float, threads: int, wanted: str) -> Any:
     from pyannote.audio import Inference
 
     model = read_network(_weights(), "PyanNet")
-    device = wanted if wanted == "cuda" and torch.cuda.is_available() else "cpu"
+    device = torch_device("cuda") if wanted == "cuda" else "cpu"
     batch = BATCHES[device]
     return Inference(model, step=step_s, device=torch.device(device), batch_size=batch)
 

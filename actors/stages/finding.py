@@ -84,13 +84,12 @@ class KeptFinder:
             return
         spans: list[Span] = []
         async with self.listener.find_speech(audio) as speech:
-            done = False
-            while not done:
+            block = Found((), 0.0, done=False)
+            while not block.done:
                 block = await speech.more()
                 spans += block.spans
                 shared.add(key, block)
                 news.tell(block)
-                done = block.done
         known = (Found(tuple(spans), block.until_s, done=True),)
         self.entries.put(key, known, SPEECH)
         shared.settle(key, known)

@@ -12,19 +12,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from asr.pipeline.align.emissions import SHORTEST, listen
+from asr.pipeline.align.networks import Networks
 from asr.pipeline.align.paths import find_path
-from asr.pipeline.align.sources import Networks, Sparing, published, read
+from asr.pipeline.align.sources import Sparing, published, read
 from asr.pipeline.align.wording import part, place_words, spell
 from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.heavy import IMPORTING
+from asr.pipeline.torch_device import computing, torch_device
 from asr.pipeline.types import Word
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from asr.pipeline.align.networks import Loaded
     from asr.pipeline.align.paths import Emission, Heard
-    from asr.pipeline.align.sources import Loaded
     from asr.pipeline.align.wording import Spelling
     from asr.pipeline.audio import Audio
     from asr.pipeline.device import Device
@@ -54,9 +56,15 @@ class WordAligner:
         """Import torch; each network is read when its language is first spoken."""
         self._load()
 
-    def begin(self, question: Align, /) -> Alignment:
-        """Segments whose words are wanted; nothing is computed yet but the load, if still due."""
-        return Alignment(self._load(), question, _torch_device(self._device))
+    def begin(self, question: Align, /) -> Alignment | None:
+        """Segments whose words are wanted; nothing is computed yet but the load, if still due.
+
+        None while those at work need all the networks that there may be in memory. Raises
+        AlignmentUnavailable.
+        """
+        networks = self._load()
+        task = Alignment(networks, question, _torch_device(self._device))
+        return task if networks.lend(question.language, task) else None
 
     def _load(self) -> Networks:
         if self._networks is None:
@@ -93,12 +101,16 @@ class Alignment:
     def advance(self) -> tuple[Segment, ...]:
         """One step more: the segments that it found the words of. Nothing once it is done.
 
-        Raises AlignmentUnavailable, in the first step.
+        Raises AlignmentUnavailable, in the first step, and NotEnoughMemory.
         """
         if self._loaded is None:
-            self._loaded = self._networks.get(self._language)
+            with computing(self._device):
+                self._loaded = self._networks.get(self._language)
             return ()
-        return self._align(self._loaded, self._steps.pop(0)) if self._steps else ()
+        if not self._steps:
+            return ()
+        with computing(self._device):
+            return self._align(self._loaded, self._steps.pop(0))
 
     def _align(self, loaded: Loaded, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         spellings = [spell(segment.text, self._language, loaded.alphabet) for segment in segments]
@@ -170,12 +182,8 @@ def _samples(audio: Audio, segment: Segment) -> NDArray[np.float32]:
 
 
 def _torch_device(device: Device) -> str:
-    import torch
-
-    if device == "cuda" and torch.cuda.is_available():
-        return "cuda"
-    metal = device == "metal" and torch.backends.mps.is_available() and convolves_any_length()
-    return "mps" if metal else "cpu"
+    known = torch_device(device)
+    return "cpu" if known == "mps" and not convolves_any_length() else known
 
 
 def convolves_any_length(version: str | None = None) -> bool:

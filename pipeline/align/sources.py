@@ -14,9 +14,10 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from asr.pipeline.align.emissions import TorchaudioNetwork, TransformersNetwork
+from asr.pipeline.align.networks import Loaded, known
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.digests import find_damaged
 from asr.pipeline.errors import AlignmentUnavailable
@@ -26,7 +27,6 @@ from asr.pipeline.hub import ANSWER_TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asr.pipeline.align.emissions import Network
     from asr.pipeline.models import ModelSettings
 
 T = TypeVar("T")
@@ -37,16 +37,8 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 CONFIGS = ("config.json", "vocab.json")
 EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
-KEPT = 2  # networks in memory: up to 1.3 GB each, all but one
 RETRY_AFTER_S = 600.0  # a machine without a network does not try for each request
 DOWNLOAD_MAX_S = 900.0
-
-
-class Loaded(NamedTuple):
-    """A network that is in memory, and the letters that it knows."""
-
-    network: Network
-    alphabet: Alphabet
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +76,6 @@ class Sparing(Generic[T]):
         return done
 
 
-class Networks:
-    """The networks by language: a few in memory, those used last. For one thread.
-
-    ``names`` has those of the networks by Whisper's language codes; ``read`` raises
-    AlignmentUnavailable.
-    """
-
-    def __init__(self, names: Mapping[str, str], read: Callable[[str], Loaded]) -> None:
-        self._names = names
-        self._read = read
-        self._kept: dict[str, Loaded] = {}
-
-    def get(self, language: str) -> Loaded:
-        """The network for a language. Raises AlignmentUnavailable."""
-        name = _known(language, self._names)
-        loaded = self._kept.pop(name, None) or self._have(name)
-        self._kept[name] = loaded  # used last, and so at the end
-        return loaded
-
-    def _have(self, name: str) -> Loaded:
-        while len(self._kept) >= KEPT:
-            del self._kept[next(iter(self._kept))]
-        return self._read(name)
-
-
 def published() -> Mapping[str, str]:
     """Language codes to names of torchaudio's bundles and of the hub's repositories.
 
@@ -127,18 +94,12 @@ def published() -> Mapping[str, str]:
     return {code: name for table in reversed(TABLES) for code, name in tables[table].items()}
 
 
-def _known(language: str, names: Mapping[str, str]) -> str:
-    if language not in names:
-        raise AlignmentUnavailable(f"No alignment model for the language {language!r} is known")
-    return names[language]
-
-
 def fetch(language: str, settings: ModelSettings) -> Path:
     """Where the network for a language is on this disk: downloaded if need be.
 
     Blocks, for minutes then. Raises AlignmentUnavailable.
     """
-    name = _known(language, published())
+    name = known(language, published())
     try:
         found = _find(name, settings)
         damaged = bool(found and _is_damaged(found))
@@ -232,7 +193,21 @@ def _read_repository(_name: str, folder: Path, device: str) -> Loaded:
     offline: Any = {"local_files_only": True}
     labels = Wav2Vec2CTCTokenizer.from_pretrained(folder, **offline).get_vocab()
     model: Any = Wav2Vec2ForCTC.from_pretrained(folder, dtype=torch.float32, **offline)
-    return Loaded(TransformersNetwork(model.eval().to(device)), Alphabet.of(labels.items()))
+    alphabet = heard_labels(labels, model.config.vocab_size, model.config.pad_token_id)
+    return Loaded(TransformersNetwork(model.eval().to(device)), alphabet)
+
+
+def heard_labels(labels: Mapping[str, int], count: int, blank: int | None) -> Alphabet:
+    """The labels that a network of ``count`` has: a tokenizer adds its own where it finds none.
+
+    ``blank`` is what the network was trained with, if its configuration says so. Raises ValueError.
+    """
+    alphabet = Alphabet.of((label, number) for label, number in labels.items() if number < count)
+    if blank is None:
+        return alphabet
+    if not 0 <= blank < count:
+        raise ValueError(f"a blank of {blank}, with {count} labels")
+    return alphabet._replace(blank=blank)
 
 
 def _whole(folder: Path) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from asr.pipeline.diarize.clusters import Pool, Wanted, cut, middles_of, normalised
 from asr.pipeline.diarize.listening import read_chunks
-from asr.pipeline.diarize.networks import DEVICES, Segmenter
+from asr.pipeline.diarize.networks import Segmenter
 from asr.pipeline.diarize.people import People, nobody
 from asr.pipeline.diarize.turns import NOBODY
 from asr.pipeline.heavy import read_network
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from asr.pipeline.diarize.parameters import Parameters
 
 # Chunks at once through the two networks.
-SEEN = {"cpu": 4, "cuda": 32, "metal": 16}
-HEARD = {"cpu": 1, "cuda": 16, "metal": 4}
+SEEN = {"cpu": 4, "cuda": 32, "mps": 16}
+HEARD = {"cpu": 1, "cuda": 16, "mps": 4}
 
 # Who speaks alone in this share of a chunk may say how many people there are.
 CLEAN_SHARE = 0.2
@@ -52,7 +52,7 @@ class Vectors:
     """The network that makes vectors of 256 numbers, of voices in whole chunks."""
 
     def __init__(self, path: Path, *, device: str) -> None:
-        self._device = DEVICES[device]
+        self._device = device
         self._model = read_network(path, "WeSpeakerResNet34").eval().to(self._device)
 
     def __call__(

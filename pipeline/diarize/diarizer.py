@@ -16,10 +16,19 @@ import numpy as np
 
 from asr.pipeline.diarize.known import loudest, match
 from asr.pipeline.diarize.parameters import Parameters, parameters
-from asr.pipeline.diarize.turns import Reconstruction, Run, exclusive_turns, in_order, steady, turns
+from asr.pipeline.diarize.turns import (
+    Reconstruction,
+    Run,
+    exclusive_turns,
+    heard_of,
+    in_order,
+    steady,
+    turns,
+)
 from asr.pipeline.errors import SpeakersUnavailable
 from asr.pipeline.heavy import import_pyannote
 from asr.pipeline.speakers import Diarization, Diarize, Diarized
+from asr.pipeline.torch_device import computing, torch_device
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr.pipeline.audio import Audio
+    from asr.pipeline.device import Device
     from asr.pipeline.diarize.people import Networks, People
     from asr.pipeline.diarize.sources import Source
     from asr.pipeline.speakers import SpeakerSettings
@@ -47,12 +57,12 @@ class SpeakerDiarizer:
     """The networks of a source, to be used from one thread; ``threads`` are torch's own."""
 
     def __init__(
-        self, source: Source, settings: SpeakerSettings, *, device: str = "cpu", threads: int = 1
+        self, source: Source, settings: SpeakerSettings, *, device: Device = "cpu", threads: int = 1
     ) -> None:
         """Raises ValueError if the settings cannot be used."""
         self._source = source
         self._given = parameters(settings)
-        self._device = device
+        self._device: Device = device
         self._threads = threads
         self._networks: Networks | None = None
         self._warnings: tuple[str, ...] = ()
@@ -62,7 +72,7 @@ class SpeakerDiarizer:
         if self._networks is None:
             import_pyannote(self._threads)
             self._networks, self._warnings = open_networks(
-                self._source, self._given, device=self._device
+                self._source, self._given, device=torch_device(self._device)
             )
 
     def begin(self, question: Diarize) -> DiarizeTask:
@@ -99,10 +109,14 @@ class DiarizeTask:
         return self._told.result is not None
 
     def advance(self) -> Diarized:
-        """Work one step more, well under a second of a core. Nothing is new once it is done."""
+        """Work one step more, well under a second of a core. Nothing is new once it is done.
+
+        Raises NotEnoughMemory.
+        """
         if not self.done:
             try:
-                next(self._steps)
+                with computing(self._networks.device):
+                    next(self._steps)
                 self._told = Diarized(LISTENING * self._heard_s / self._total_s)
             except StopIteration as end:
                 self._told = Diarized(1.0, end.value)
@@ -148,8 +162,8 @@ class DiarizeTask:
         every: list[Run] = []
         exclusive: list[Run] = []
         for runs in line.blocks():
-            every += runs.all
-            exclusive += runs.exclusive
+            every += heard_of(runs.all, grid, end_s)
+            exclusive += heard_of(runs.exclusive, grid, end_s)
             yield
         least = round(FLICKER_S / grid.frame_step_s)
         every, exclusive = steady(every, least), steady(exclusive, least)
@@ -173,11 +187,14 @@ def open_networks(
     if source.hub is None:
         from asr.pipeline.diarize.networks import Packaged
 
-        return Packaged(given, device=device), ()
+        with computing(device):
+            return Packaged(given, device=device), ()
     from asr.pipeline.diarize.community import CommunityOne
 
     try:
-        return CommunityOne(source.hub.fetch(), given, device=device), ()
+        folder = source.hub.fetch()
+        with computing(device):
+            return CommunityOne(folder, given, device=device), ()
     except Exception as error:  # the hub's, or those of the libraries that read its files
         log.warning("the diarizer %s cannot be had: %s", source.name, error)
         if source.fallback is None:

@@ -28,12 +28,20 @@ def loudest(people: People) -> NDArray[np.float64] | None:
 
 
 def match(voices: NDArray[np.float64], known: Mapping[str, NDArray[np.float64]]) -> dict[int, str]:
-    """The rows of ``voices`` that are known, with their names; each name is given once."""
+    """The rows of ``voices`` that are known, with their names; each name is given once.
+
+    Who sounds most alike goes first. The best sum over all would let pairs decide that are not
+    alike at all.
+    """
     if not known or not len(voices):
         return {}
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-
     names = tuple(known)
     alike = voices @ np.stack([known[name] for name in names]).T  # (people, names)
-    pairs = zip(*linear_sum_assignment(alike, maximize=True), strict=True)
-    return {int(who): names[name] for who, name in pairs if alike[who, name] >= ALIKE_MIN}
+    found: dict[int, str] = {}
+    for place in np.argsort(-alike, axis=None, kind="stable").tolist():
+        who, name = divmod(place, len(names))
+        if alike[who, name] < ALIKE_MIN:
+            break
+        if who not in found and names[name] not in found.values():
+            found[who] = names[name]
+    return found

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from asr.pipeline.diarize.grid import Grid
 
 # Chunks and filterbank frames at once. More are no faster on a CPU, and one is slower.
-CHUNKS = {"cpu": 4, "cuda": 32, "metal": 16}
-FRAMES = {"cpu": 1600, "cuda": 12_800, "metal": 6400}
+CHUNKS = {"cpu": 4, "cuda": 32, "mps": 16}
+FRAMES = {"cpu": 1600, "cuda": 12_800, "mps": 6400}
 
 
 class Segmenter(Protocol):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from asr.pipeline.audio import Audio
     from asr.pipeline.diarize.parameters import Parameters
 
-# Our names of devices, and torch's.
-DEVICES = {"cpu": "cpu", "cuda": "cuda", "metal": "mps"}
-
 # How much more probable, as a logarithm, silence is than anybody's speech where it is certain.
 SILENCE = 1.0
 
@@ -33,11 +30,12 @@ SILENCE = 1.0
 class Segmenter:
     """The network that tells who speaks in a chunk: some people, by number.
 
-    A new chunk begins after the share ``step`` of one. ``silence``: see SILENCE.
+    A new chunk begins after the share ``step`` of one; ``silence`` is as SILENCE, and ``device`` as
+    torch has it.
     """
 
     def __init__(self, path: Path, *, step: float, silence: float, device: str) -> None:
-        self._device = DEVICES[device]
+        self._device = device
         self._silence = silence
         model = read_network(path, "PyanNet")
         self._model = model.eval().to(self._device)
@@ -97,7 +95,7 @@ class CamPlusPlus:
             raise SpeakersUnavailable("The package that holds the diarizer's networks is damaged")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        self._device = DEVICES[device]
+        self._device = device
         self._model: Any = module.CAMPPlus(feat_dim=80, embedding_size=192)
         weights = torch.load(checked(CAMPPLUS), weights_only=True, map_location="cpu")
         self._model.load_state_dict(weights)
@@ -120,7 +118,7 @@ class Packaged:
 
     def __init__(self, given: Parameters, *, device: str) -> None:
         """Raises SpeakersUnavailable."""
-        self._device = device
+        self.device = device
         self._segment = Segmenter(checked(SEGMENTATION), step=0.25, silence=SILENCE, device=device)
         self._embed = CamPlusPlus(device=device)
         # On conversations with known turns any threshold from 0.58 to 0.64 is as good.
@@ -133,4 +131,4 @@ class Packaged:
 
     def hear(self, audio: Audio) -> Listening:
         """An audio to be listened to; nothing is computed yet."""
-        return Listening(self._segment, self._embed, audio, self._wanted, device=self._device)
+        return Listening(self._segment, self._embed, audio, self._wanted, device=self.device)

@@ -56,10 +56,15 @@ class Hearing(Protocol):
 
 
 class Networks(Protocol):
-    """What a source has. ``voice_model`` says what makes its voices."""
+    """What a source has. ``voice_model`` says what makes its voices, ``device`` where, as torch has
+    it.
+    """
 
     @property
     def voice_model(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
 
     @property
     def grid(self) -> Grid: ...

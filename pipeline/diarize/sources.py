@@ -6,7 +6,10 @@ Only this file knows which files those are. Nothing heavy is imported to find th
 
 from __future__ import annotations
 
+import queue
+import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,8 @@ from asr.pipeline.embedded import SourceFile
 from asr.pipeline.errors import SpeakersUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asr.pipeline.models import ModelSettings
 
 # pyannote segmentation-3.0 (MIT; Plaquet and Bredin, "Powerset multi-class cross entropy loss for
@@ -48,6 +53,10 @@ COMMUNITY_FILES = (
 
 # The hub answers questions in well under a second; the library would wait for ever.
 ANSWER_TIMEOUT_S = 10.0
+
+# Nor does it end a download that is too slow: who speaks is told by the fallback then, as the
+# diarizer's thread would be taken for hung.
+DOWNLOAD_MAX_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,8 @@ class Community:
             HfApi(endpoint=self.endpoint, token=self.token).model_info(
                 COMMUNITY_REPO, timeout=ANSWER_TIMEOUT_S
             )
-            folder = snapshot_download(
+            download = partial(
+                snapshot_download,
                 COMMUNITY_REPO,
                 allow_patterns=list(COMMUNITY_FILES),
                 cache_dir=self.cache,
@@ -101,6 +111,7 @@ class Community:
                 token=self.token,
                 force_download=bool(damaged),
             )
+            folder = _in_time(download)
         except Exception as error:  # whatever the library's HTTP client of the day raises
             raise SpeakersUnavailable("The diarizer cannot be downloaded") from error
         if find_damaged(Path(folder) / name for name in COMMUNITY_FILES):
@@ -154,6 +165,26 @@ def _snapshot(home: Path) -> Path | None:
         return None
     folder = home / "snapshots" / commit
     return folder if all((folder / name).is_file() for name in COMMUNITY_FILES) else None
+
+
+def _in_time(download: Callable[[], str]) -> str:
+    """What a download brings. Past DOWNLOAD_MAX_S it goes on by itself, for who asks next."""
+    brought: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
+
+    def bring() -> None:
+        try:
+            brought.put(download())
+        except Exception as error:
+            brought.put(error)
+
+    threading.Thread(target=bring, name="community-1", daemon=True).start()
+    try:
+        outcome = brought.get(timeout=DOWNLOAD_MAX_S)
+    except queue.Empty:
+        raise TimeoutError("too slow") from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _cache(models: ModelSettings) -> Path:

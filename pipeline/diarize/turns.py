@@ -7,6 +7,7 @@ speaker diarization pipeline", Interspeech 2023), which holds whole files as 64 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -189,6 +190,12 @@ def exclusive_turns(
 def in_order(runs: Iterable[Run]) -> list[int]:
     """Who speaks, in the order in which they first do."""
     return list(dict.fromkeys(run.who for run in sorted(runs)))
+
+
+def heard_of(runs: Iterable[Run], grid: Grid, end_s: float) -> list[Run]:
+    """The runs as far as there is audio: chunks go on beyond it, where nobody can be heard."""
+    frames = max(0, math.ceil((end_s - grid.frame_s / 2) / grid.frame_step_s))
+    return [run._replace(stop=min(run.stop, frames)) for run in runs if run.start < frames]
 
 
 def steady(runs: Sequence[Run], least: int) -> list[Run]:

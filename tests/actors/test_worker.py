@@ -50,6 +50,18 @@ async def test_three_take_turns_and_who_is_done_leaves_the_others_theirs(
     assert shop.script.record == ["load", "a1", "b1", "c1", "a2", "c2", "a3"]
 
 
+async def test_what_cannot_begin_yet_lets_others_go_on_and_begins_when_it_can(
+    shop: Workshop, thread: FakeThread, nursery: trio.Nursery
+) -> None:
+    thread.hold()
+    shop.script.refusals["b"] = 2
+    await at_work(nursery, shop, ("a", 3), ("b", 1))
+    thread.release()
+    await wait_all_tasks_blocked()
+    assert shop.script.record == ["load", "a1", "a2", "a3", "b1"]
+    assert shop.said() == {"a": "a1 a2 a3 end", "b": "b1 end"}
+
+
 async def test_answers_that_nobody_has_looked_at_wait(shop: Workshop) -> None:
     async with shop.worker.ask(Job("a", 2), answers_max=2) as answers:
         assert not answers.waiting

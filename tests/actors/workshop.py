@@ -41,6 +41,7 @@ class Script:
 
     record: list[str] = field(default_factory=list)
     faults: dict[str, Exception] = field(default_factory=dict)  # at "load", "begin a" or "a1"
+    refusals: dict[str, int] = field(default_factory=dict)  # how often a job cannot begin yet
     made: int = 0
     alive: weakref.WeakSet[object] = field(default_factory=weakref.WeakSet)  # tools and tasks
 
@@ -65,8 +66,11 @@ class ScriptedTool:
         self.script.stumble("load")
         self.script.record.append("load")
 
-    def begin(self, job: Job, /) -> ScriptedTask:
+    def begin(self, job: Job, /) -> ScriptedTask | None:
         self.script.stumble(f"begin {job.name}")
+        if self.script.refusals.get(job.name, 0):
+            self.script.refusals[job.name] -= 1
+            return None
         return ScriptedTask(self, job)
 
 

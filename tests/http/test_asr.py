@@ -173,6 +173,7 @@ async def test_the_query_wins_over_the_form(client: TestClientProtocol, house: F
         "num_speakers=0",
         "num_speakers=two",
         "min_speakers=-1",
+        "num_speakers=101",
         "max_speakers=1e9",
         "min_speakers=3&max_speakers=2",
     ],

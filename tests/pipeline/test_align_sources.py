@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from asr.pipeline.align import sources
+from asr.pipeline.align.networks import Loaded, Networks
 from asr.pipeline.align.sources import (
     CONFIGS,
     RETRY_AFTER_S,
     WEIGHTS,
-    Loaded,
-    Networks,
     Sparing,
     fetch,
+    heard_labels,
     published,
 )
 from asr.pipeline.align.wording import Alphabet
@@ -60,6 +60,46 @@ def test_the_networks_that_were_used_last_stay_in_memory() -> None:
     for language in ("de", "en", "de", "fr", "de", "en"):
         assert NAMES[language] in networks.get(language).alphabet.labels
     assert shelf.asked == [NAMES[code] for code in ("de", "en", "fr", "en")]
+
+
+class Borrower:
+    """Somebody who has words found."""
+
+
+def test_no_more_networks_are_in_memory_than_are_kept_whoever_works() -> None:
+    networks = Networks(NAMES, Shelf().read)
+    german, english, french, other = (Borrower() for _ in range(4))
+    assert networks.lend("de", german)
+    assert networks.lend("en", english)
+    networks.get("de")
+    networks.get("en")
+    assert not networks.lend("fr", french)
+    assert not networks.lend("de", other)  # who came before goes before, also past what is there
+    del german
+    assert not networks.lend("en", other)
+    assert networks.lend("fr", french)
+    networks.get("fr")
+    assert sorted(networks._kept) == sorted([NAMES["en"], NAMES["fr"]])
+    assert networks.lend("en", other)
+
+
+def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
+    networks = Networks(NAMES, Shelf().read)
+    borrowers = [Borrower(), Borrower()]
+    assert [networks.lend(*each) for each in zip(("de", "en"), borrowers, strict=True)] == [
+        True
+    ] * 2
+    assert not networks.lend("fr", Borrower())
+    borrowers.clear()
+    assert networks.lend("de", Borrower())
+
+
+def test_the_blank_is_what_the_network_was_trained_with_and_a_tokenizer_adds_no_labels() -> None:
+    said = {"|": 0, "a": 1, "[UNK]": 2, "[PAD]": 3, "<s>": 4, "<pad>": 5}  # two of the library's
+    assert heard_labels(said, 4, 3) == Alphabet({"|": 0, "a": 1, "[unk]": 2, "[pad]": 3}, 3)
+    assert heard_labels(said, 4, None).blank == 3
+    with pytest.raises(ValueError, match="a blank of 5, with 4 labels"):
+        heard_labels(said, 4, 5)
 
 
 def test_what_could_not_be_had_is_not_tried_again_at_once() -> None:

@@ -13,9 +13,11 @@ from asr.pipeline.errors import NotEnoughMemory
         RuntimeError("[malloc] Unable to allocate 9000000000 bytes."),
         RuntimeError("[metal::malloc] Attempting to allocate 9 bytes which is greater than 8"),
         RuntimeError("[METAL] Command buffer execution failed: Insufficient Memory (00000008)"),
+        RuntimeError("CUDA out of memory. Tried to allocate 9.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"),
     ],
 )
-def test_what_mlx_says_when_memory_runs_out_is_told_from_all_else(error: Exception) -> None:
+def test_what_is_said_when_memory_runs_out_is_told_from_all_else(error: Exception) -> None:
     with pytest.raises(NotEnoughMemory), memory_errors():
         raise error
 

@@ -88,6 +88,8 @@ def test_known_voices_are_given_to_one_each_who_is_most_like_them() -> None:
     assert match(VOICES[:1], both) == {0: "Ann"}
     assert match(VOICES[:1], {"Ann": VOICES[1]}) == {}
     assert match(np.zeros((0, 0)), {"Ann": VOICES[1]}) == {}
+    alike = np.array([[0.90, 0.70], [0.58, 0.30]])  # those who are not alike enough have no say
+    assert match(alike, {"Ann": np.array([1.0, 0.0]), "Bob": np.array([0.0, 1.0])}) == {0: "Ann"}
     assert match(VOICES, {}) == {}
 
 
@@ -121,6 +123,7 @@ class Hearers:
     """Networks that hear what the audio's name says."""
 
     voice_model = "hearsay"
+    device = "cpu"
     grid = GRID
 
     def hear(self, audio: Audio) -> Hearsay:

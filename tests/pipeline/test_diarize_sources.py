@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 
+from asr.pipeline.diarize import sources
 from asr.pipeline.diarize.sources import COMMUNITY_FILES, PACKAGED, checked, find_source
 from asr.pipeline.embedded import SourceFile
 from asr.pipeline.errors import SpeakersUnavailable
@@ -55,6 +57,22 @@ def test_with_a_token_the_snapshot_is_to_be_downloaded(tmp_path: Path) -> None:
     assert source.hub is not None
     assert (source.name, source.hub.folder, source.fallback) == ("community-1", None, PACKAGED)
     assert "hf_secret" not in repr(source)
+
+
+def test_a_download_that_takes_too_long_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub.HfApi, "model_info", lambda *_, **__: None)
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: arrived.wait(20))
+    monkeypatch.setattr(sources, "DOWNLOAD_MAX_S", 0.01)
+    source = find_source(ModelSettings(hf_home=tmp_path, hf_token=SecretStr("hf_secret")))
+    assert source is not None
+    assert source.hub is not None
+    with pytest.raises(SpeakersUnavailable, match="cannot be downloaded"):
+        source.hub.fetch()
+    arrived.set()
 
 
 def test_offline_a_token_is_of_no_use(tmp_path: Path) -> None:

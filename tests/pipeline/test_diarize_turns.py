@@ -19,6 +19,7 @@ from asr.pipeline.diarize.turns import (
     Reconstruction,
     Run,
     exclusive_turns,
+    heard_of,
     in_order,
     recognise,
     steady,
@@ -194,6 +195,20 @@ def test_a_flicker_is_no_turn_unless_it_is_all_that_somebody_says() -> None:
 def test_turns_end_where_the_audio_does() -> None:
     runs = [Run(0, 10, 0), Run(10, 20, 1)]
     assert turns(GRID, runs, NAMES, end_s=0.9) == (Turn(0.05, 0.9, "A"),)
+
+
+@pytest.mark.parametrize(
+    ("end_s", "left"),
+    [
+        (2.0, [Run(0, 10, 0), Run(8, 19, 1)]),
+        (1.96, [Run(0, 10, 0), Run(8, 19, 1)]),
+        (0.9, [Run(0, 9, 0), Run(8, 9, 1)]),
+        (0.85, [Run(0, 8, 0)]),
+        (0.02, []),
+    ],
+)
+def test_nobody_is_heard_beyond_the_end_of_the_audio(end_s: float, left: list[Run]) -> None:
+    assert heard_of([Run(0, 10, 0), Run(8, 19, 1)], GRID, end_s) == left
 
 
 def test_people_are_numbered_in_the_order_in_which_they_speak() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from asr.pipeline.align.aligner import Alignment
+from asr.pipeline.align.networks import Loaded, Networks
 from asr.pipeline.align.paths import Emission, find_path
-from asr.pipeline.align.sources import Loaded, Networks
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.audio import SAMPLE_RATE, Audio, open_samples
 from asr.pipeline.speakers import Align

@@ -145,6 +145,7 @@ def test_a_repository_is_read_from_our_folder(weights: str, tmp_path: Path) -> N
     tool.load()
     said = Segment(0.5, 2.5, "あい。", (), 0.0, 0.0, -0.1, 0.0, 1.0)
     task = tool.begin(Align(spool(tmp_path, 3), (said,), "ja"))
+    assert task is not None
     assert task.advance() == ()
     (aligned,) = task.advance()
     assert [word.text for word in aligned.words] == ["あ", "い", "。"]

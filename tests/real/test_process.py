@@ -103,10 +103,12 @@ async def closing(url: str) -> None:
 def test_files_become_texts_in_their_order(compiled: Mapping[str, str], tmp_path: Path) -> None:
     again = sounds.as_file(sounds.JFK, tmp_path / "again.ogg")
     files = (str(again), str(tmp_path / "missing.mp3"), str(sounds.JFK))
+    own = {**compiled, "TMPDIR": str(tmp_path)}
     done = process.run(
-        compiled, "transcribe", "--model", "tiny.en", "--format", "srt", "-o", str(tmp_path), *files
+        own, "transcribe", "--model", "tiny.en", "--format", "srt", "-o", str(tmp_path), *files
     )
     assert (done.returncode, done.stdout) == (1, "")
+    assert not (tmp_path / "mlx").exists()  # nothing is compiled where others might put programs
     assert done.stderr == f"{tmp_path / 'missing.mp3'}: there is no such file\n"
     texts = [(tmp_path / name).read_text() for name in ("again.srt", "jfk.srt")]
     assert all(text.startswith("1\n00:00:00,") and JFK in text.lower() for text in texts)
