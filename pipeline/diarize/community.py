@@ -151,7 +151,7 @@ class CommunityHearing:
         vectors = self._source.embed(chunks, used.astype(np.float32))
         for chunk, speaker in rows[np.isfinite(vectors[*rows.T]).all(axis=1)].tolist():
             self._rows.append((first + chunk, speaker, int(often[chunk, speaker])))
-            self._vectors.append(vectors[chunk, speaker])
+            self._vectors.append(vectors[chunk, speaker].copy())  # not those of all it came with
         return True
 
     def people(self, *, fewest: int, most: int | None) -> Generator[None, None, People]:
@@ -159,15 +159,20 @@ class CommunityHearing:
         if not self._rows:
             return nobody(self._classes)
         chunks, speakers, clean = np.array(self._rows).T
-        vectors = np.stack(self._vectors).astype(np.float64)
+        vectors = np.stack(self._vectors)
         training = np.flatnonzero(clean >= CLEAN_SHARE * self._grid.frames)
         if len(training) < fewest:
             training = np.arange(len(clean))
         training = training[:: -(-len(training) // TRAINING)]
         wanted = Wanted(self._source.scales.threshold, self._source.size, fewest, most)
-        middles, told = yield from self._middles(vectors[training], wanted)
+        middles, told = yield from self._middles(vectors[training].astype(np.float64), wanted)
         yield
-        alike = normalised(vectors) @ normalised(middles).T
+        centres = normalised(middles)
+        alike = np.empty((len(vectors), len(centres)))
+        for begin in range(0, len(vectors), TRAINING):  # ten hours have a hundred thousand
+            some = slice(begin, begin + TRAINING)
+            alike[some] = normalised(vectors[some]) @ centres.T
+            yield
         found = alike.argmax(axis=1) if told else assign(chunks, alike)
         names = np.full((self._count, self._grid.members.shape[1]), NOBODY)
         names[chunks, speakers] = found
@@ -176,7 +181,7 @@ class CommunityHearing:
             return np.where(active, names[chunk], NOBODY)
 
         often = np.bincount(found, clean, len(middles)).astype(np.float64)
-        return People(len(middles), self._classes, who, normalised(middles), often)
+        return People(len(middles), self._classes, who, centres, often)
 
     def _middles(
         self, vectors: NDArray[np.float64], wanted: Wanted
