@@ -204,8 +204,8 @@ async def _premises(
 async def _own_stores(settings: Settings) -> AsyncIterator[Stores]:
     """Those of this machine alone: all in one folder."""
     from asr.actors.jobs.blobs import FolderBlobs
-    from asr.actors.jobs.journal import open_journal
-    from asr.actors.jobs.local import open_local
+    from asr.actors.jobs.local.journal import open_journal
+    from asr.actors.jobs.local.queue import open_local
     from asr.actors.jobs.queue import Bounds
     from asr.actors.settings import MEGABYTE
     from asr.actors.stages.sqlite_keep import open_sqlite_keep

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from asr.actors.house import House
     from asr.actors.jobs.blobs import Blobs
     from asr.actors.jobs.queue import Leisure
-    from asr.actors.jobs.redis import RedisQueue
-    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.redis.client import Client
+    from asr.actors.jobs.redis.queue import RedisQueue
+    from asr.actors.jobs.redis.roster import RedisRoster
     from asr.actors.jobs.register import Register
-    from asr.actors.jobs.roster import RedisRoster
     from asr.actors.stages.keep import Keep
     from asr.actors.trail import Trail
     from asr.pipeline.models import ModelStore
@@ -50,9 +50,9 @@ class Shared:
 async def shared(settings: Settings) -> AsyncIterator[Shared]:
     """The way to the server that keeps the queue. Raises QueueUnavailable, NoClient."""
     from asr.actors.jobs.queue import Bounds
-    from asr.actors.jobs.redis import open_redis
-    from asr.actors.jobs.redis_client import connect
-    from asr.actors.jobs.roster import RedisRoster
+    from asr.actors.jobs.redis.client import connect
+    from asr.actors.jobs.redis.queue import open_redis
+    from asr.actors.jobs.redis.roster import RedisRoster
     from asr.actors.settings import MEGABYTE
     from asr.actors.stages.redis_keep import open_redis_keep
     from asr.settings import SettingsError
@@ -156,7 +156,7 @@ async def together(
     from asr.actors.cluster.helper import ShareRunner
     from asr.actors.cluster.view import View, run_view
     from asr.actors.jobs.queue import Bounds
-    from asr.actors.jobs.redis import open_redis
+    from asr.actors.jobs.redis.queue import open_redis
     from asr.actors.jobs.runner import Guarded
 
     said, at = settings.cluster, house.stations

@@ -24,8 +24,8 @@ from typing import Any
 
 import trio
 
-from asr.actors.jobs.journal import open_journal
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.journal import open_journal
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import ENDED, TRIES_MAX, Bounds, Job, JobQueue, Run, UnknownJob
 from asr.actors.turns import Priority
 from asr.pipeline.errors import AsrError, Busy

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import trio
 
-from asr.actors.jobs.journal import open_journal
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.journal import open_journal
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import Bounds, Job, JobQueue, Run
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 from bench.machine import describe
 from bench.markdown import print_head, print_row
 from tests.redis_server import redis_server

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_client import connect
+from asr.actors.jobs.redis.client import connect
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from bench.machine import describe
 from bench.markdown import print_head, print_row
 from tests.redis_server import redis_server
 
 if TYPE_CHECKING:
     from asr.actors.jobs.queue import Run
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 AT_ONCE = 8
 WORK = "x" * 1000  # the options of a request, about

@@ -23,7 +23,7 @@ from secrets import token_hex
 import trio
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis import RedisQueue, open_redis
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from bench.machine import describe
 from bench.markdown import print_head, print_row
 from tests.real.queue_workers import lines, workers

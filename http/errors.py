@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from quart import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from asr.actors.jobs.journal import JournalFailed, JournalInUse
+from asr.actors.jobs.local.journal import JournalFailed, JournalInUse
 from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
 from asr.actors.jobs.register import NotDone
 from asr.actors.trail import note

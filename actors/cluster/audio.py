@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.actors.jobs.blobs import Blobs
-    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.redis.client import Client
     from asr.actors.jobs.settings import ClusterSettings, JobSettings
 
     Scratch = Callable[[str], AbstractContextManager[Path]]
@@ -42,7 +42,7 @@ def audio_store(
     """
     bytes_max = round(part * jobs.audio_max_mb * MEGABYTE)
     if cluster.store_url is None:
-        from asr.actors.jobs.blobs_redis import RedisBlobs
+        from asr.actors.jobs.redis.blobs import RedisBlobs
 
         each_max = cluster.inline_max_mb * MEGABYTE
         return RedisBlobs(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asr.actors.house import House
     from asr.actors.jobs.blobs import Blobs
     from asr.actors.jobs.queue import JobQueue
-    from asr.actors.jobs.roster import Roster
+    from asr.actors.jobs.redis.roster import Roster
     from asr.actors.metrics import Metrics
     from asr.actors.settings import HouseSettings
     from asr.actors.stages.keep import Keep

@@ -12,7 +12,7 @@ from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
     from asr.actors.jobs.queue import JobQueue, Stats
-    from asr.actors.jobs.roster import Roster, Worker
+    from asr.actors.jobs.redis.roster import Roster, Worker
 
 log = logging.getLogger(__name__)
 

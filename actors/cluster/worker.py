@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.cluster.held import TRAIL, Teller, load_held
-from asr.actors.jobs.roster import Worker
+from asr.actors.jobs.redis.roster import Worker
 from asr.actors.trail import Trail, begin, note
 from asr.pipeline.errors import AsrError
 from asr.pipeline.records import dump_detected, dump_transcript
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asr.actors.house import House
     from asr.actors.jobs.blobs import Blobs
     from asr.actors.jobs.queue import Handler, Run
-    from asr.actors.jobs.roster import Roster
+    from asr.actors.jobs.redis.roster import Roster
 
 log = logging.getLogger(__name__)
 

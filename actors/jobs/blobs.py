@@ -1,7 +1,7 @@
 """Where the audio of jobs lies until they are done: by name, as whole files.
 
 One protocol, three stores: a folder, on this disk or one that machines share; an object store
-(``blobs_object.py``); and the Redis that keeps the queue, for what is small (``blobs_redis.py``).
+(``blobs_object.py``); and the Redis that keeps the queue, for what is small (``redis/blobs.py``).
 """
 
 from __future__ import annotations

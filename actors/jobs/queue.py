@@ -1,7 +1,7 @@
 """The queue of jobs: what is kept until it is done, whatever becomes of this process.
 
 One protocol, held by one suite of tests (``tests/actors/jobs/promises.py``), for all that implement
-it: ``local.py`` in this process with a journal on its disk, ``redis.py`` for many machines. What is
+it: ``local/`` in this process with a journal on its disk, ``redis/`` for many machines. What is
 to be done is the handler's business; here it is a text.
 """
 

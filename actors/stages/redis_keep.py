@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from asr.actors.jobs.redis_library import Library
+from asr.actors.jobs.redis.library import Library
 from asr.pipeline.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from asr.actors.jobs.journal import Journal
+    from asr.actors.jobs.local.journal import Journal
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from asr.actors.jobs.queue import QueueUnavailable
-from asr.actors.jobs.redis_client import NoClient, QueueRefused
+from asr.actors.jobs.redis.client import NoClient, QueueRefused
 from asr.actors.thread import Hung
 from asr.pipeline.errors import InvalidRequest, ModelUnavailable
 from asr.settings import SettingsError

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from asr.actors.jobs.journal import JournalFailed, JournalInUse
+from asr.actors.jobs.local.journal import JournalFailed, JournalInUse
 from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
 from asr.actors.jobs.register import NotDone
 from asr.actors.watch import Standing

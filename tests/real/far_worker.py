@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from asr.actors.jobs.queue import Bounds, Run
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 from tests.real.process import until
 
 PATIENCE_S = 60.0

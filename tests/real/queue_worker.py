@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.jobs.queue import Bounds
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 
 if TYPE_CHECKING:
     from asr.actors.jobs.queue import Run

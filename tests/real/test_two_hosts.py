@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis import RedisQueue, open_redis
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from tests import redis_server
 from tests.real.hosts import NEAR, two_hosts
 from tests.real.process import RUN, until

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from asr.actors.jobs.queue import QueueUnavailable
-from asr.actors.jobs.redis_client import QueueRefused
+from asr.actors.jobs.redis.client import QueueRefused
 from asr.actors.thread import Hung
 from asr.pipeline.errors import ModelUnavailable, UnknownModel
 from asr.settings import SettingsError

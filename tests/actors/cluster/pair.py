@@ -12,7 +12,7 @@ import trio
 from asr.actors.cluster.helper import ShareRunner
 from asr.actors.cluster.shares import SLOTS, sharing
 from asr.actors.jobs.blobs import FolderBlobs
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import Bounds, Stats
 from asr.pipeline.types import Options, Progress
 from tests.actors.cluster.town import times
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
     from asr.actors.house import House
-    from asr.actors.jobs.local import LocalQueue
+    from asr.actors.jobs.local.queue import LocalQueue
     from asr.actors.jobs.queue import Leisure
     from asr.pipeline.types import Transcript
 

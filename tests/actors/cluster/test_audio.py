@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.actors.jobs.blobs import Blobs
-    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.redis.client import Client
 
 MEGABYTE = 1_000_000
 NO_CLIENT = cast("Client", None)

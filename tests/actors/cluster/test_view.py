@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from asr.actors.cluster.view import View
 from asr.actors.jobs.queue import Stats
-from asr.actors.jobs.roster import Worker
+from asr.actors.jobs.redis.roster import Worker
 
 ANNA = Worker("anna", "metal", compute_type="float16")
 BERT = Worker("bert", "metal", ("base",), compute_type="float16", slots=4)

@@ -13,7 +13,7 @@ from asr.actors.cluster.front import open_receiver, open_remote
 from asr.actors.cluster.worker import Hands, HeldRunner, InHand, on_the_roster, standing_of
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.jobs.blobs import FolderBlobs
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import Bounds
 from asr.actors.metrics import Metrics
 from asr.actors.stages.keep import NO_KEEP
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from asr.actors.cluster.remote import RemoteHouse
     from asr.actors.jobs.queue import JobQueue, Run
-    from asr.actors.jobs.roster import Worker
+    from asr.actors.jobs.redis.roster import Worker
     from asr.pipeline.engine import Row
     from asr.pipeline.types import Hypothesis
 

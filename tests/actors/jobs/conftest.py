@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.actors.jobs.redis_client import connect
+from asr.actors.jobs.redis.client import connect
 from tests.redis_server import redis_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 for name in (
     "doing",

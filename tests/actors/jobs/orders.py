@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from asr.actors.jobs.blobs import FolderBlobs
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.order import Order
 from asr.actors.jobs.queue import Bounds
 from asr.actors.jobs.register import Register

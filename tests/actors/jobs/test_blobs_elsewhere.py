@@ -13,7 +13,7 @@ from obstore.store import LocalStore
 
 from asr.actors.jobs.blobs import AudioGone, Blobs, BlobsFull
 from asr.actors.jobs.blobs_object import ObjectBlobs
-from asr.actors.jobs.blobs_redis import PIECE_BYTES, RedisBlobs
+from asr.actors.jobs.redis.blobs import PIECE_BYTES, RedisBlobs
 from asr.pipeline.errors import TooLarge
 from tests.redis_server import needs_redis, redis_server
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.jobs.journal import (
+from asr.actors.jobs.local.journal import (
     DAMAGED,
     FILE,
     VERSION,

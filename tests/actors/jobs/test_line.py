@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from asr.actors.jobs.line import Line
+from asr.actors.jobs.local.line import Line
 from asr.actors.turns import Priority, Turns
 
 

@@ -9,8 +9,8 @@ from typing import TypeVar, TypeVarTuple
 import pytest
 import trio
 
-from asr.actors.jobs.journal import Journal, open_journal
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.journal import Journal, open_journal
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, heard, submit

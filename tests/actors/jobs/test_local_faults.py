@@ -6,9 +6,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.jobs.hands import REFUSED_S, UNWRITTEN_MAX
-from asr.actors.jobs.journal import Journal, JournalFailed, memory_journal
-from asr.actors.jobs.local import LocalQueue, open_local
+from asr.actors.jobs.local.hands import REFUSED_S, UNWRITTEN_MAX
+from asr.actors.jobs.local.journal import Journal, JournalFailed, memory_journal
+from asr.actors.jobs.local.queue import LocalQueue, open_local
 from asr.actors.jobs.queue import Bounds
 from asr.pipeline.errors import StorageFull
 from tests.actors.jobs.doing import at_work, heard, job, submit

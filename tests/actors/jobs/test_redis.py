@@ -5,7 +5,7 @@ from secrets import token_hex
 import pytest
 
 from asr.actors.jobs.queue import Bounds, JobQueue
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 from tests.actors.jobs.doing import ROOMY, OpenQueue
 from tests.actors.jobs.promises import Promises
 from tests.redis_server import needs_redis, needs_valkey, redis_server

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from coredis import Redis
 
-from asr.actors.jobs.redis_client import connect
+from asr.actors.jobs.redis.client import connect
 from tests.redis_server import needs_redis, redis_server
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import trio
 import trio.testing
 
 from asr.actors.jobs.queue import TRIES_MAX, Bounds, Poison, QueueUnavailable, Run, UnknownJob
-from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_inbox import Inbox
-from asr.actors.jobs.redis_library import LIBRARY, Library
-from asr.actors.jobs.redis_pool import Client
+from asr.actors.jobs.redis.inbox import Inbox
+from asr.actors.jobs.redis.library import LIBRARY, Library
+from asr.actors.jobs.redis.pool import Client
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import at_work, heard, submit

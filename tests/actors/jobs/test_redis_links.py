@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from asr.actors.jobs.queue import Bounds, Job, Run
-from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_client import connect
+from asr.actors.jobs.redis.client import connect
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from tests.actors.jobs.doing import heard
 from tests.redis_server import SERVERS, redis_server
 

@@ -10,9 +10,9 @@ import pytest
 import trio
 import trio.testing
 
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import Bounds, Job, JobQueue, UnknownJob
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from tests.actors.jobs.doing import Attempt, Attempts

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asr.actors.jobs.queue import TRIES_MAX, Bounds
-from asr.actors.jobs.redis import RedisQueue, open_redis
-from asr.actors.jobs.redis_library import Library
-from asr.actors.jobs.roster import RedisRoster, Worker
+from asr.actors.jobs.redis.library import Library
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
+from asr.actors.jobs.redis.roster import RedisRoster, Worker
 from asr.actors.turns import OVERTAKEN_MAX
 from tests.actors.jobs.doing import at_work, heard, job, submit
 from tests.redis_server import needs_redis
@@ -18,7 +18,7 @@ from tests.redis_server import needs_redis
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 pytestmark = needs_redis
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis import RedisQueue, open_redis
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from asr.actors.turns import OVERTAKEN_MAX
 from tests.real.process import until
 from tests.redis_server import redis_server

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from asr.actors.jobs.roster import RedisRoster, Worker
+from asr.actors.jobs.redis.roster import RedisRoster, Worker
 from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
-    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.redis.client import Client
 
 pytestmark = needs_redis
 

@@ -15,8 +15,8 @@ import trio
 from pydantic import SecretStr
 
 from asr.actors.dialer import Dialer
-from asr.actors.jobs.journal import JournalFailed
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.journal import JournalFailed
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import ENDED, Bounds, Job, QueueUnavailable, Run, UnknownJob
 from asr.actors.jobs.settings import JobSettings
 from asr.actors.jobs.signature import headers
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-    from asr.actors.jobs.local import LocalQueue
+    from asr.actors.jobs.local.queue import LocalQueue
 
 KEY = bytes(range(32))
 SETTINGS = JobSettings(webhook_secret=SecretStr("whsec_" + b64encode(KEY).decode()))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from asr.actors.jobs.journal import open_journal
-from asr.actors.jobs.local import open_local
+from asr.actors.jobs.local.journal import open_journal
+from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import ENDED, Bounds, Job, UnknownJob
-from asr.actors.jobs.redis import open_redis
+from asr.actors.jobs.redis.queue import open_redis
 from asr.actors.turns import Priority
 from asr.pipeline.errors import AsrError, Busy
 from tests.real.process import until

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from asr.actors.jobs.journal import memory_journal
+from asr.actors.jobs.local.journal import memory_journal
 from asr.actors.stages.cache import Cache, Networks
 from asr.actors.stages.sqlite_keep import SqliteKeep, open_sqlite_keep
 from tests.actors.fake_engine import Script

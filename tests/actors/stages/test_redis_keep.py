@@ -5,8 +5,8 @@ from secrets import token_hex
 import pytest
 
 from asr.actors.jobs.queue import QueueUnavailable
-from asr.actors.jobs.redis_client import connect
-from asr.actors.jobs.redis_library import Library
+from asr.actors.jobs.redis.client import connect
+from asr.actors.jobs.redis.library import Library
 from asr.actors.stages import redis_keep
 from asr.actors.stages.redis_keep import VALUE_BYTES_MAX, RedisKeep, open_redis_keep
 from tests.redis_server import needs_redis, running

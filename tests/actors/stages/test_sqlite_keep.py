@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import trio
 
-from asr.actors.jobs.journal import JournalFailed, memory_journal, open_journal
+from asr.actors.jobs.local.journal import JournalFailed, memory_journal, open_journal
 from asr.actors.stages import sqlite_keep
 from asr.actors.stages.sqlite_keep import ROW_BYTES, SqliteKeep, open_sqlite_keep
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from asr.actors.jobs.journal import Journal
+    from asr.actors.jobs.local.journal import Journal
 
 T = TypeVar("T")
 

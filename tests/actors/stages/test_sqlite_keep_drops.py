@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import trio
 import trio.testing
 
-from asr.actors.jobs.journal import memory_journal
+from asr.actors.jobs.local.journal import memory_journal
 from asr.actors.stages import sqlite_keep
 from asr.actors.stages.sqlite_keep import ROW_BYTES, open_sqlite_keep
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from asr.actors.jobs.journal import Journal
+    from asr.actors.jobs.local.journal import Journal
 
 T = TypeVar("T")
 

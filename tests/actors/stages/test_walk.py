@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr.actors.jobs.journal import memory_journal
+from asr.actors.jobs.local.journal import memory_journal
 from asr.actors.stages.cache import Cache
 from asr.actors.stages.sqlite_keep import open_sqlite_keep
 from asr.pipeline.engine import ModelFolder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from asr.actors.jobs.journal import open_journal
+from asr.actors.jobs.local.journal import open_journal
 from asr.actors.stages.cache import Cache
 from asr.actors.stages.sqlite_keep import open_sqlite_keep
 from asr.pipeline.types import Options, Progress, Transcript

@@ -18,8 +18,8 @@ from asr.actors.jobs.queue import TRIES_MAX, QueueUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from asr.actors.jobs.redis_library import Library
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.library import Library
+    from asr.actors.jobs.redis.pool import Client
 
 log = logging.getLogger(__name__)
 

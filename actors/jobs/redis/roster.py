@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from asr.actors.jobs.redis_client import Client
+    from asr.actors.jobs.redis.client import Client
 
 # By the server's clock: those of workers may be wrong.
 BEAT = """#!lua flags=allow-oom

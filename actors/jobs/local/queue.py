@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from asr.actors.jobs import ledger, pages
-from asr.actors.jobs.floor import Floor
-from asr.actors.jobs.hands import REFUSED_S, Hands
-from asr.actors.jobs.journal import UNWRITTEN, memory_journal
-from asr.actors.jobs.ledger import Outcome
-from asr.actors.jobs.live import Book, Live, write_told
+from asr.actors.jobs.local import ledger, pages
+from asr.actors.jobs.local.floor import Floor
+from asr.actors.jobs.local.hands import REFUSED_S, Hands
+from asr.actors.jobs.local.journal import UNWRITTEN, memory_journal
+from asr.actors.jobs.local.ledger import Outcome
+from asr.actors.jobs.local.live import Book, Live, write_told
 from asr.actors.jobs.queue import ENDED, Notice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 
-    from asr.actors.jobs.journal import Journal
-    from asr.actors.jobs.pages import Left
+    from asr.actors.jobs.local.journal import Journal
+    from asr.actors.jobs.local.pages import Left
     from asr.actors.jobs.queue import Bounds, Event, Handler, Job, Leisure, Standing, Stats
 
 log = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from asr.actors.jobs import ledger
-from asr.actors.jobs.ledger import Told, dumped
+from asr.actors.jobs.local import ledger
+from asr.actors.jobs.local.ledger import Told, dumped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from sqlite3 import Connection
 
-    from asr.actors.jobs.journal import Journal
+    from asr.actors.jobs.local.journal import Journal
     from asr.actors.jobs.queue import Job
     from asr.actors.turns import Priority
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from asr.actors.jobs.line import Line
+from asr.actors.jobs.local.line import Line
 from asr.actors.jobs.queue import ClientBusy, Stats
 from asr.actors.turns import Pace
 from asr.pipeline.errors import Busy
@@ -19,7 +19,7 @@ from asr.pipeline.errors import Busy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asr.actors.jobs.live import Live
+    from asr.actors.jobs.local.live import Live
     from asr.actors.jobs.queue import Bounds, Job, Leisure
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asr.actors.jobs.pages import has, row_of
+from asr.actors.jobs.local.pages import has, row_of
 from asr.actors.jobs.queue import Notice, State
 
 if TYPE_CHECKING:

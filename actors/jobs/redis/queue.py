@@ -28,11 +28,11 @@ from asr.actors.jobs.queue import (
     Stats,
     UnknownJob,
 )
-from asr.actors.jobs.redis_client import connect, look_after
-from asr.actors.jobs.redis_inbox import NOTICE, Inbox
-from asr.actors.jobs.redis_library import Library
-from asr.actors.jobs.redis_words import dumped, events_of, standing_of
-from asr.actors.jobs.redis_worker import Worker
+from asr.actors.jobs.redis.client import connect, look_after
+from asr.actors.jobs.redis.inbox import NOTICE, Inbox
+from asr.actors.jobs.redis.library import Library
+from asr.actors.jobs.redis.words import dumped, events_of, standing_of
+from asr.actors.jobs.redis.worker import Worker
 from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.errors import Busy
 from asr.pipeline.records import dump_error
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 
     from asr.actors.jobs.queue import Event, Handler, Job, Leisure, Standing
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 log = logging.getLogger(__name__)
 

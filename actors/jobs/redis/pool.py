@@ -22,7 +22,7 @@ from coredis.exceptions import (
 from coredis.retry import NoRetryPolicy
 
 from asr.actors.jobs.queue import QueueUnavailable
-from asr.actors.jobs.redis_client import QueueRefused
+from asr.actors.jobs.redis.client import QueueRefused
 from asr.pipeline.errors import Busy
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from asr.pipeline.errors import AsrError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from asr.actors.jobs.redis_pool import Client as Client
+    from asr.actors.jobs.redis.pool import Client as Client
 
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ async def _hold(client: Client, over: trio.Event, *, task_status: trio.TaskStatu
 def client_of(url: str) -> Client:
     """A client that is not open yet. Raises NoClient, or QueueRefused for what is no address."""
     try:
-        from asr.actors.jobs.redis_pool import open_client
+        from asr.actors.jobs.redis.pool import open_client
     except ImportError as error:
         raise NoClient from error
     address = strict(url)

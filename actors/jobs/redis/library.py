@@ -6,10 +6,10 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from asr.actors.jobs.redis_client import QueueRefused
+from asr.actors.jobs.redis.client import QueueRefused
 
 if TYPE_CHECKING:
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.pool import Client
 
 TEXTS = ("functions.lua", "workers.lua", "questions.lua", "keep.lua", "names.lua")  # in this order
 
@@ -20,7 +20,7 @@ class Library:
     """The functions of the queue, for one of them."""
 
     def __init__(self, client: Client, queue: str) -> None:
-        room = files("asr.actors.jobs")
+        room = files("asr.actors.jobs.redis")
         text = "".join(room.joinpath(name).read_text(encoding="utf-8") for name in TEXTS)
         self._name = LIBRARY + sha256(text.encode()).hexdigest()[:10]
         self._code = text.replace("VERSION", self._name)

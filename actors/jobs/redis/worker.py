@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from asr.actors.jobs.queue import TRIES_MAX, Run
-from asr.actors.jobs.redis_inbox import WORK, Bell
-from asr.actors.jobs.redis_words import dumped, job_of, lanes_of, told_of
+from asr.actors.jobs.redis.inbox import WORK, Bell
+from asr.actors.jobs.redis.words import dumped, job_of, lanes_of, told_of
 from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.errors import AsrError, Busy
 from asr.pipeline.records import dump_error
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from asr.actors.jobs.queue import Handler, Job, Leisure
-    from asr.actors.jobs.redis_inbox import Inbox
-    from asr.actors.jobs.redis_library import Library
-    from asr.actors.jobs.redis_pool import Client
+    from asr.actors.jobs.redis.inbox import Inbox
+    from asr.actors.jobs.redis.library import Library
+    from asr.actors.jobs.redis.pool import Client
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from asr.actors.jobs import ledger
-from asr.actors.jobs.journal import UNWRITTEN
-from asr.actors.jobs.ledger import Outcome
+from asr.actors.jobs.local import ledger
+from asr.actors.jobs.local.journal import UNWRITTEN
+from asr.actors.jobs.local.ledger import Outcome
 from asr.actors.jobs.queue import TRIES_MAX, Poison, Run
 from asr.pipeline.errors import AsrError
 from asr.pipeline.records import dump_error
@@ -19,8 +19,8 @@ from asr.pipeline.records import dump_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from asr.actors.jobs.floor import Floor
-    from asr.actors.jobs.live import Live
+    from asr.actors.jobs.local.floor import Floor
+    from asr.actors.jobs.local.live import Live
     from asr.actors.jobs.queue import Handler, Leisure
 
 log = logging.getLogger(__name__)
