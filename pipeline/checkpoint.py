@@ -29,7 +29,7 @@ WEIGHTS = ("weights.safetensors", "weights.npz", "model.safetensors")
 
 
 def find_weights(folder: Path) -> Path | None:
-    """The file of weights in a model folder, or None."""
+    """The file of weights in a model folder, or None. OSError where nobody may look."""
     return next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
 
 
@@ -38,9 +38,12 @@ def find_flaw(folder: Path) -> str | None:
 
     Cheap: reads the headers only, which is enough to notice a file that was cut short.
     """
-    if not folder.is_dir():
-        return "its folder is missing"
-    weights = find_weights(folder)
+    try:
+        if not folder.is_dir():
+            return "its folder is missing"
+        weights = find_weights(folder)
+    except OSError:  # such as a folder of another user's
+        return "it cannot be read"
     if weights is None:
         return "it has no weights in MLX form"
     return _config_flaw(folder / "config.json") or _weights_flaw(weights)
@@ -54,9 +57,12 @@ def find_damage(folder: Path) -> str | None:
     return "its files are damaged" if find_damaged(files) else None
 
 
-def folder_bytes(folder: Path) -> int:
-    """The bytes of a model's files."""
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+def folder_bytes(folder: Path) -> int | None:
+    """The bytes of a model's files; None where they cannot be counted."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    except OSError:
+        return None
 
 
 def _config_flaw(path: Path) -> str | None:

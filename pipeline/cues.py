@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asr.pipeline.types import Segment
     from asr.pipeline.units import Unit
 
-VISIBLE_S = 0.001  # subtitles count in milliseconds
+GLIMPSE_S = 0.1  # what has no time of its own is shown for that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ def lay_out(
     Cues are in order of time and overlap only where segments do. A new speaker has a new cue, and
     the first word stays with the speaker's name, whatever the width. Words that could not be placed
     have their times between their neighbours, or of their share of the text where no word was
-    placed at all; such text is never highlighted.
+    placed at all; such text is never highlighted. What has no length at all is lent some.
     """
-    if layout.plain:
-        return tuple(
-            Cue(s.start_s, s.end_s, (prefix(s.speaker, speakers=speakers) + one_line(s.text),))
-            for s in segments
-        )
-    return tuple(_in_order(_laid_out(segments, layout, speakers=speakers)))
+    said = tuple(saying(segments))
+    if not said:
+        return ()
+    show = _as_segments if layout.plain else _laid_out
+    cues = tuple(show(said, layout, speakers=speakers))
+    return tuple(_in_time(cues, said[0].start_s, max(segment.end_s for segment in said)))
 
 
 def guesses_times(segments: Iterable[Segment], layout: Layout) -> bool:
@@ -99,6 +99,16 @@ def guesses_times(segments: Iterable[Segment], layout: Layout) -> bool:
     return layout.wants_words and not all(
         any(word.start_s is not None for word in segment.words) for segment in segments
     )
+
+
+def saying(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """The segments with text: one that somebody has emptied is as good as taken out."""
+    return (segment for segment in segments if one_line(segment.text))
+
+
+def milliseconds(seconds: float) -> int:
+    """As subtitles count."""
+    return round(seconds * 1000)
 
 
 def one_line(text: str) -> str:
@@ -111,6 +121,12 @@ def prefix(speaker: str | None, *, speakers: bool) -> str:
     return f"[{one_line(speaker)}] " if speakers and speaker else ""
 
 
+def _as_segments(segments: Iterable[Segment], _: Layout, *, speakers: bool) -> Iterator[Cue]:
+    for segment in segments:
+        line = prefix(segment.speaker, speakers=speakers) + one_line(segment.text)
+        yield Cue(segment.start_s, segment.end_s, (line,))
+
+
 def _laid_out(segments: Iterable[Segment], layout: Layout, *, speakers: bool) -> Iterator[Cue]:
     for passage in _passages(segments, layout):
         label = prefix(passage[0].speaker, speakers=speakers)
@@ -118,12 +134,34 @@ def _laid_out(segments: Iterable[Segment], layout: Layout, *, speakers: bool) ->
             yield from _shown(units, layout, label)
 
 
-def _in_order(cues: Iterable[Cue]) -> Iterator[Cue]:
-    """Cues whose starts never run backwards, also where segments overlap."""
-    latest_s = 0.0
+def _in_time(cues: Sequence[Cue], from_s: float, until_s: float) -> list[Cue]:
+    """Cues whose starts never run backwards, also where segments overlap, each to be seen.
+
+    WebVTT forbids cues without length, and no player shows them. The cues after such a one wait for
+    it; at the end there is nothing to wait in, and those before it make room.
+    """
+    glimpse_s = min(GLIMPSE_S, (until_s - from_s) / (len(cues) + 1))  # there is as much for all
+    shown = list(_in_order(cues, glimpse_s))
+    for at, cue in reversed([*enumerate(shown)]):
+        start_s, end_s = cue.start_s, min(cue.end_s, until_s)
+        if not _is_seen(start_s, end_s):
+            start_s = until_s = min(start_s, end_s - glimpse_s)
+        shown[at] = replace(cue, start_s=start_s, end_s=end_s)
+    return shown
+
+
+def _in_order(cues: Iterable[Cue], glimpse_s: float) -> Iterator[Cue]:
+    free_s = 0.0
     for cue in cues:
-        latest_s = max(latest_s, cue.start_s)
-        yield replace(cue, start_s=latest_s, end_s=max(latest_s, cue.end_s))
+        start_s = free_s = max(free_s, cue.start_s)
+        end_s = max(start_s, cue.end_s)
+        if not _is_seen(start_s, end_s):
+            end_s = free_s = start_s + glimpse_s
+        yield replace(cue, start_s=start_s, end_s=end_s)
+
+
+def _is_seen(start_s: float, end_s: float) -> bool:
+    return milliseconds(start_s) < milliseconds(end_s)
 
 
 def _passages(segments: Iterable[Segment], layout: Layout) -> Iterator[list[Unit]]:
@@ -175,16 +213,16 @@ def _set(units: Sequence[Unit], label: str) -> tuple[str, list[tuple[int, int]]]
 def _highlighted(cue: Cue, words: Iterable[tuple[Unit, Mark]]) -> Iterator[Cue]:
     """The cue again and again, each word marked while it is spoken, and none in between.
 
-    Words that nobody can see for a millisecond are not marked.
+    Words that nobody can see are not marked.
     """
     now_s = cue.start_s
     for word, mark in words:
         start_s, end_s = (min(max(t, now_s), cue.end_s) for t in (word.start_s, word.end_s))
-        if not word.placed or end_s - start_s < VISIBLE_S:
+        if not word.placed or not _is_seen(start_s, end_s):
             continue
-        if start_s - now_s >= VISIBLE_S:
+        if _is_seen(now_s, start_s):
             yield replace(cue, start_s=now_s, end_s=start_s)
         yield replace(cue, start_s=start_s, end_s=end_s, mark=mark)
         now_s = end_s
-    if cue.end_s - now_s >= VISIBLE_S or now_s == cue.start_s:
+    if _is_seen(now_s, cue.end_s) or now_s == cue.start_s:
         yield replace(cue, start_s=now_s)

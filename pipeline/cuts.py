@@ -24,7 +24,7 @@ BREATH_S = 0.4  # silence that parts as a comma does
 BRIEF_S = 1.0  # a cue that stands shorter than this is hard to read
 BRIEF = 2.0  # what each second less costs
 STRADDLING = 1.0  # the end of one sentence and the beginning of another
-FLOWING_UNITS_MAX = 100  # bounds the work where width and lines do not: no screen holds more words
+UNITS_MAX = 100  # of a cue: bounds the work where nothing else does; no screen holds more words
 LINE = 1e6  # one line more is worse than any break
 ORPHAN = 3.0  # a word alone on the last line, unless it is a sentence
 CHARACTER_WIDTH = 4  # columns, with the full stop after it
@@ -36,9 +36,11 @@ Reach = Callable[[int], Iterable[tuple[int, float]]]
 def cut_into_cues(units: Sequence[Unit], layout: Layout, label_width: int) -> Iterator[list[Unit]]:
     """Units that may stand together, cut so that each cue is within the layout.
 
-    One unit is a cue whatever its size. Work grows with the units times those of a cue.
+    One unit is a cue whatever its size. Work grows with the units times those of a cue; and so does
+    what is written where words are highlighted.
     """
-    if not (layout.flowing or layout.line_words_max or layout.cue_s_max):
+    parted = layout.line_words_max or layout.cue_s_max or layout.highlight_words
+    if not (layout.flowing or parted):
         return iter([list(units)])
     cue_s_max = layout.cue_s_max or inf
     breaks = _break_costs(units)
@@ -65,6 +67,8 @@ def cut_into_lines(units: Sequence[Unit], layout: Layout, label_width: int) -> I
     """The units of a cue, cut into as few lines as their width allows."""
     width_max = layout.line_width_max or inf
     words_max = (layout.flowing and layout.line_words_max) or inf
+    if width_max == words_max == inf:
+        return iter([list(units)])
     breaks = _break_costs(units)
 
     def reach(first: int) -> Iterator[tuple[int, float]]:
@@ -121,9 +125,7 @@ class _Filling:
         self._lines_max = (flowing and layout.lines_max) or 1
         self._line_words_max = layout.line_words_max or inf
         self._width_of_all = self._width_max * self._lines_max
-        self._words_max = min(
-            self._line_words_max * self._lines_max, FLOWING_UNITS_MAX if flowing else inf
-        )
+        self._words_max = min(self._line_words_max * self._lines_max, UNITS_MAX)
         self._width = self._line_width = label_width
         self._words = self._line_words = 0
         self._lines = 1

@@ -122,7 +122,10 @@ def unpack(source: Embedded, models: Path) -> Path:
 
 def is_sound(folder: Path) -> bool:
     """Whether a converted folder still holds what the conversion wrote. Reads all of it."""
-    return is_sealed(folder) and find_damage(folder) is None
+    try:
+        return is_sealed(folder) and find_damage(folder) is None
+    except OSError:  # such as a cache of another user's
+        return False
 
 
 def _unpack(source: Embedded, models: Path) -> Path:

@@ -30,23 +30,15 @@ class Hub:
 
     def find(self, repo: str, revision: str = MAIN) -> Path | None:
         """The usable copy of a repository's revision in the cache, if there is one."""
-        # https://huggingface.co/docs/huggingface_hub/guides/manage-cache describes the layout.
-        # Read by hand: the library takes a second to import.
-        home = self._cache / f"models--{repo.replace('/', '--')}"
-        try:
-            known = COMMIT.fullmatch(revision)
-            commit = revision if known else (home / "refs" / revision).read_text().strip()
-        except OSError:
-            return None
-        snapshot = home / "snapshots" / commit
-        return snapshot if find_flaw(snapshot) is None else None
+        snapshot = self._snapshot(repo, revision)
+        return snapshot if snapshot and find_flaw(snapshot) is None else None
 
     def download(self, repo: str, report: Report | None = None, *, revision: str = MAIN) -> Path:
         """Download what is missing or damaged of a repository; its folder. Blocks for long.
 
         One file of weights is fetched, in the format that we prefer. Raises ModelUnavailable.
         """
-        damaged = self._damaged(repo)
+        damaged = self._is_damaged(repo, revision)
         if self.offline:
             state = "is damaged" if damaged else "is not"
             raise ModelUnavailable(
@@ -101,10 +93,25 @@ class Hub:
             raise ModelUnavailable(f"The download of the model {repo!r} failed") from error
         return Path(folder)
 
-    def _damaged(self, repo: str) -> bool:
+    def _is_damaged(self, repo: str, revision: str) -> bool:
         """Whether whole files are there and yet of no use: the library would keep them."""
-        snapshots = self._cache / f"models--{repo.replace('/', '--')}" / "snapshots"
-        return any(find_weights(folder) and find_damage(folder) for folder in snapshots.glob("*"))
+        snapshot = self._snapshot(repo, revision)
+        try:
+            return bool(snapshot and find_weights(snapshot) and find_damage(snapshot))
+        except OSError:  # not ours to read, so not ours to mend
+            return False
+
+    def _snapshot(self, repo: str, revision: str) -> Path | None:
+        """Where the cache has a repository's revision, if it knows of it."""
+        # https://huggingface.co/docs/huggingface_hub/guides/manage-cache describes the layout.
+        # Read by hand: the library takes a second to import.
+        home = self._cache / f"models--{repo.replace('/', '--')}"
+        try:
+            known = COMMIT.fullmatch(revision)
+            commit = revision if known else (home / "refs" / revision).read_text().strip()
+        except OSError:
+            return None
+        return home / "snapshots" / commit
 
     @property
     def _cache(self) -> Path:

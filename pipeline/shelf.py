@@ -24,6 +24,8 @@ from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asr.pipeline.device import ComputeType
 
 DTYPES = {
@@ -128,6 +130,7 @@ def _load(folder: ModelFolder, compute_type: ComputeType) -> Whisper:
         nn.quantize(
             model, **quantization, class_predicate=lambda path, _: f"{path}.scales" in weights
         )
+    _check(weights, model)
     model.update(tree_unflatten(list(weights.items())))
     model.update(tree_map(lambda array: _cast(array, dtype), model.parameters()))
     if quantization is None and compute_type == "int8":
@@ -136,6 +139,21 @@ def _load(folder: ModelFolder, compute_type: ComputeType) -> Whisper:
     model.encoder._positional_embedding = _cast(model.encoder._positional_embedding, dtype)
     mx.eval(model.parameters(), model.encoder._positional_embedding)
     return model
+
+
+def _check(weights: Mapping[str, mx.array], model: Whisper) -> None:
+    """ValueError unless every weight of the model is there, in its shape.
+
+    MLX asks for neither: what is missing would stay at random, and what fits nowhere would break
+    the engine at the first window. The heads that tell when words are said are as many as a
+    checkpoint says, or those that MLX takes.
+    """
+    leaves: Any = tree_flatten(model.parameters())
+    for name, array in leaves:
+        if name != "alignment_heads" and (
+            name not in weights or weights[name].shape != array.shape
+        ):
+            raise ValueError(f"{name} is missing, or not of the shape {array.shape}")
 
 
 def _is_large(_: str, module: nn.Module) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asr.pipeline.cues import AS_SEGMENTS, lay_out, one_line, prefix
+from asr.pipeline.cues import AS_SEGMENTS, lay_out, milliseconds, one_line, prefix, saying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from asr.pipeline.cues import Cue, Layout
     from asr.pipeline.types import Segment, Transcript
 
-# Also "--->", which a plain replacement would turn into an arrow again.
-ARROW = re.compile("-{2,}>")
+# Also "--->", which a plain replacement would turn into an arrow again. Tried at the first dash of
+# a row only: from each of many it would look for the end in vain.
+ARROW = re.compile("(?<!-)-{2,}>")
 
 
 def text(transcript: Transcript, *, speakers: bool = False, layout: Layout = AS_SEGMENTS) -> str:
     """A line for each segment."""
-    return "".join(f"{_line(segment, speakers=speakers)}\n" for segment in transcript.segments)
+    lines = (_line(segment, speakers=speakers) for segment in saying(transcript.segments))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def running_text(
@@ -53,7 +55,10 @@ def tsv(transcript: Transcript, *, speakers: bool = False, layout: Layout = AS_S
 
     ``speakers`` changes nothing: whoever reads this table counts on three columns.
     """
-    rows = ((_ms(s.start_s), _ms(s.end_s), _cell(s.text)) for s in transcript.segments)
+    rows = (
+        (milliseconds(s.start_s), milliseconds(s.end_s), _cell(s.text))
+        for s in saying(transcript.segments)
+    )
     return _table(("start", "end", "text"), rows)
 
 
@@ -66,7 +71,7 @@ def speaker_tsv(
     """
     rows = (
         (f"{s.start_s:.3f}", f"{s.end_s:.3f}", _cell(s.text), _cell(s.speaker or ""))
-        for s in transcript.segments
+        for s in saying(transcript.segments)
     )
     return _table(("start", "end", "text", "speaker"), rows)
 
@@ -111,11 +116,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     return "".join("\t".join(map(str, row)) + "\n" for row in (head, *rows))
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _clock(seconds: float, mark: str) -> str:
     """HH:MM:SS and milliseconds after ``mark``; hours grow past two digits when they must."""
-    minutes, ms = divmod(_ms(seconds), 60_000)
+    minutes, ms = divmod(milliseconds(seconds), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}{mark}{ms % 1000:03}"

@@ -165,7 +165,8 @@ def _as_corrected(said: SegmentSaid, words: Sequence[WordSaid]) -> Iterator[Word
     if not words:
         return
     left = deque((_bare(word.word), word) for word in words)
-    for text in WITH_SPACE.findall(said.text):
+    # Without the spaces at the end: from each of them the pattern would look for a word in vain.
+    for text in WITH_SPACE.findall(said.text.rstrip()):
         wanted = _bare(text)
         ahead = enumerate(islice(left, AHEAD_MAX))
         at = next((at for at, (bare, _) in ahead if bare == wanted != ""), None)

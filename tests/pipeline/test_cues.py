@@ -104,6 +104,46 @@ def test_a_word_that_lasts_too_long_is_cut_off() -> None:
     assert times(lay_out([spoken(1, " Ooooh", word_s=9)], Layout(cue_s_max=2.0))) == [(1.0, 3.0)]
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ((("a", 0, 1), ("b", 1, 1), ("c", 1, 3)), [(0, 1), (1, 1.1), (1.1, 3)]),
+        ((("a", 0, 1), ("b", 1, 1), ("c", 2, 3)), [(0, 1), (1, 1.1), (2, 3)]),
+        ((("a", 0, 0), ("b", 0, 0), ("c", 0, 2)), [(0, 0.1), (0.1, 0.2), (0.2, 2)]),
+        ((("a", 0, 2), ("b", 2, 2), ("c", 2, 2)), [(0, 1.8), (1.8, 1.9), (1.9, 2)]),
+        ((("a", 0, 0.03), ("b", 0.03, 0.03)), [(0, 0.02), (0.02, 0.03)]),
+        ((("a", 0, 1), ("b", 1, 1.0004), ("c", 1.0004, 2)), [(0, 1), (1, 1.1), (1.1, 2)]),
+    ],
+    ids=["the next waits", "there is room", "first", "last", "little room", "rounded to nothing"],
+)
+@pytest.mark.parametrize("highlighted", [False, True])
+def test_a_word_without_length_is_lent_some(
+    words: tuple[tuple[str, float, float], ...],
+    shown: list[tuple[float, float]],
+    highlighted: bool,
+) -> None:
+    layout = Layout(line_words_max=1, highlight_words=highlighted)
+    cues = lay_out([timed(*words)], layout)
+    assert [cue.lines for cue in cues] == [(word,) for word, _, _ in words]
+    assert [time_s for pair in times(cues) for time_s in pair] == pytest.approx(
+        [time_s for pair in shown for time_s in pair]
+    )
+
+
+@pytest.mark.timeout(20)  # to try each word with each takes a minute and more
+@pytest.mark.parametrize("layout", [Layout(cue_s_max=60.0), Layout(highlight_words=True)])
+def test_a_long_segment_takes_as_long_as_its_words(layout: Layout) -> None:
+    cues = lay_out([segment(0.0, 2.0, " a" * 10_000)], layout)
+    assert {len(line.split()) for cue in cues for line in cue.lines} <= set(range(1, 101))
+    assert " ".join(line for cue in cues for line in cue.lines) == " ".join("a" * 10_000)
+
+
+def test_what_is_highlighted_is_written_again_for_each_of_a_hundred_words_at_most() -> None:
+    cues = lay_out([spoken(0.0, " a" * 1000)], Layout(highlight_words=True))
+    assert len(cues) == 1000
+    assert max(len(line) for cue in cues for line in cue.lines) < 200
+
+
 def test_text_without_words_has_its_share_of_the_time() -> None:
     cues = lay_out([segment(10.0, 20.0, " abcd, efg.")], Layout(cue_s_max=7.0))
     assert [(cue.start_s, cue.end_s, cue.lines) for cue in cues] == [

@@ -187,6 +187,22 @@ def test_a_pinned_model_is_asked_for_by_its_revision(tmp_path: Path) -> None:
         ModelStore(replace(offline, models_allowed=REPO), accelerated=False).fetch(REPO)
 
 
+def test_a_damaged_revision_says_nothing_of_another_one(tmp_path: Path) -> None:
+    with serving({"config.json": CONFIG, "weights.safetensors": WEIGHTS}) as server:
+        hub = Hub(cache=tmp_path, endpoint=server.endpoint)
+        old = hub.download(REPO).rename(tmp_path / f"models--{REPO.replace('/', '--')}/snapshots/0")
+        (old.parent.parent / "refs" / "old").write_text("0")
+        weights = old / "weights.safetensors"
+        weights.unlink()
+        weights.write_bytes(b"\x08")
+        for revision, state in (("old", "is damaged"), ("new", "is not")):
+            with pytest.raises(ModelUnavailable, match=f"{state} on this server"):
+                Hub(cache=tmp_path, offline=True).download(REPO, revision=revision)
+        server.sent.clear()
+        hub.download(REPO)
+        assert server.sent == []  # its files are here
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("status", [302, 401, 403, 404, 429, 500])
 def test_a_hub_in_trouble_is_told_as_such_and_asked_again_next_time(

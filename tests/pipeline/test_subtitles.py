@@ -9,7 +9,7 @@ import pytest
 import webvtt
 
 from asr.pipeline.cues import Layout, lay_out
-from asr.pipeline.subtitles import ARROW, srt, vtt
+from asr.pipeline.subtitles import ARROW, srt, text, tsv, vtt
 from asr.pipeline.types import Segment, Transcript, Word
 from tests.pipeline.golden_files import GOLDEN, HARD, KARAOKE, SCREEN
 
@@ -91,3 +91,26 @@ def test_the_word_that_is_spoken_is_underlined_and_what_it_says_is_no_tag() -> N
         "00:00:00.000 --> 00:00:01.000\n<u>a&lt;b</u> ->\n\n"
         "00:00:01.000 --> 00:00:02.000\na&lt;b <u>-></u>\n\n"
     )
+
+
+def transcript(*segments: tuple[float, float, str]) -> Transcript:
+    said = tuple(Segment(*segment, (), 0.0, 0.0, 0.0, 0.0, 1.0) for segment in segments)
+    return Transcript("en", "transcribe", 9.0, said)
+
+
+@pytest.mark.timeout(20)
+def test_dashes_that_point_nowhere_are_looked_at_once() -> None:
+    dashes = "-" * 300_000
+    assert srt(transcript((0.0, 1.0, dashes))).split("\n")[2] == dashes
+
+
+def test_a_segment_that_was_emptied_is_gone() -> None:
+    emptied = transcript((0.0, 1.0, ""), (1.0, 2.0, " Hi."), (2.0, 3.0, " \n"))
+    left = transcript((1.0, 2.0, " Hi."))
+    for write in (srt, vtt, text, tsv):
+        assert write(emptied) == write(left)
+
+
+def test_players_read_every_cue_of_segments_without_length() -> None:
+    said = transcript((0.0, 2.0, " One"), (2.0, 2.0004, " two"), (2.0004, 5.0, " three"))
+    assert read_vtt(vtt(said)) == [(0, 2000, "One"), (2000, 2100, "two"), (2100, 5000, "three")]

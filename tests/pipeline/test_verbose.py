@@ -113,6 +113,15 @@ def test_segments_are_put_in_order_of_time() -> None:
     assert read({"segments": [late, early]}).text == "ab"
 
 
+@pytest.mark.timeout(20)  # a search from every space takes 3 s a segment, in which nobody else runs
+def test_spaces_at_the_end_of_a_segment_cost_nothing() -> None:
+    text = "x" + " " * (SEGMENT_CHARACTERS_MAX - 1)
+    segments = [{"start": at, "end": at + 1, "text": text} for at in range(30)]
+    words = [{"word": "y", "start": at, "end": at + 1} for at in range(30)]
+    heard = read({"segments": segments, "words": words})
+    assert {word.text for segment in heard.segments for word in segment.words} == {"x"}
+
+
 def change(**fields: Any) -> dict[str, Any]:
     return {"segments": [{"start": 0, "end": 1, "text": "a", **fields}]}
 
