@@ -3,13 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import trio
 
-# Downloads at once: more only share the same line.
+# Downloads at once: more only share the same line. And models at once that are looked for on the
+# disk, and read to see whether they are whole: these do not wait for those.
 FETCHES_MAX = 2
+LOOKS_MAX = 2
 
+T = TypeVar("T")
+
+Find: TypeAlias = Callable[[str], Path | None]
+Fetch: TypeAlias = Callable[[str], Path]
 Outcome: TypeAlias = Path | Exception
 
 
@@ -35,10 +41,12 @@ class Fetching:
 class Librarian:
     """Where to ask for a model's folder. Made by ``run_librarian``."""
 
-    def __init__(self, fetch: Callable[[str], Path], nursery: trio.Nursery) -> None:
+    def __init__(self, find: Find, fetch: Fetch, nursery: trio.Nursery) -> None:
+        self._find = find
         self._fetch = fetch
         self._nursery = nursery  # the actor's: an errand outlives who asked for it
-        self._limiter = trio.CapacityLimiter(FETCHES_MAX)
+        self._looks = trio.CapacityLimiter(LOOKS_MAX)
+        self._fetches = trio.CapacityLimiter(FETCHES_MAX)
         self._errands: dict[str, Errand] = {}
         self._known: dict[str, Path] = {}
 
@@ -83,21 +91,29 @@ class Librarian:
 
     async def _brought(self, name: str) -> Outcome:
         try:
-            # Only the end of the house cancels this, and that cannot wait for a download. What is
-            # half done stays half done on the disk: models are put in their place whole.
-            return await trio.to_thread.run_sync(
-                self._fetch, name, limiter=self._limiter, abandon_on_cancel=True
-            )
+            if found := await _in_thread(self._find, name, self._looks):
+                return found
+            return await _in_thread(self._fetch, name, self._fetches)
         except Exception as error:  # handed on, not dealt with
             return error
 
 
+async def _in_thread(work: Callable[[str], T], name: str, limiter: trio.CapacityLimiter) -> T:
+    # Only the end of the house cancels this, and that cannot wait for a download. What is half done
+    # stays half done on the disk: models are put in their place whole.
+    return await trio.to_thread.run_sync(work, name, limiter=limiter, abandon_on_cancel=True)
+
+
 async def run_librarian(
-    fetch: Callable[[str], Path],
+    find: Find,
+    fetch: Fetch,
     *,
     task_status: trio.TaskStatus[Librarian] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Be there for errands until cancelled; ``started`` with the librarian's address."""
+    """Be there for errands until cancelled; ``started`` with the librarian's address.
+
+    ``find`` looks at the disk only, and says None for what ``fetch`` has to bring. Both block.
+    """
     async with trio.open_nursery() as errands:
-        task_status.started(Librarian(fetch, errands))
+        task_status.started(Librarian(find, fetch, errands))
         await trio.sleep_forever()

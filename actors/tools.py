@@ -41,14 +41,15 @@ class Tools:
     """How each is made, in the thread that will own it; who speaks and when words are spoken need
     not be known.
 
-    ``fetch_letters`` brings what the aligner needs for a language to this disk, if it is not there:
-    it blocks, for minutes then. Raises AlignmentUnavailable. ``networks`` tells those that are used
-    from others.
+    ``find_letters`` says where on this disk is what the aligner needs for a language, if it is
+    there; else ``fetch_letters`` brings it. Both block, that one for minutes, and raise
+    AlignmentUnavailable. ``networks`` tells those that are used from others.
     """
 
     finder: Make[Audio, Found]
     diarizer: Make[Diarize, Diarized] | None = None
     aligner: Make[Align, tuple[Segment, ...]] | None = None
+    find_letters: Callable[[str], Path | None] = _nothing
     fetch_letters: Callable[[str], Path] = _nothing
     networks: Networks = field(default_factory=Networks)
 

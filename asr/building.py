@@ -115,7 +115,7 @@ def tools(settings: Settings, device: Device) -> Tools:
     """The networks beside Whisper's, as far as they are wanted, and there are any."""
     from asr.actors.tools import Tools
     from asr.pipeline.align.aligner import WordAligner
-    from asr.pipeline.align.sources import Sparing, fetch
+    from asr.pipeline.align.sources import Sparing, fetch, find
     from asr.pipeline.device import pick_device
     from asr.pipeline.diarize.diarizer import SpeakerDiarizer
     from asr.pipeline.diarize.sources import find_source
@@ -130,6 +130,7 @@ def tools(settings: Settings, device: Device) -> Tools:
         finder=partial(SpeechFinder, device=device),
         diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
         aligner=partial(WordAligner, models, device=align_on) if wanted != "off" else None,
+        find_letters=partial(find, settings=models),
         fetch_letters=Sparing(partial(fetch, settings=models)),
         networks=networks(source),
     )

@@ -109,10 +109,14 @@ class ModelStore:
         download's bytes, done and in all, from other threads. Raises UnknownModel, and
         ModelUnavailable if the weights cannot be had.
         """
+        return self.find(name) or self._downloaded(self.resolve(name), progress)
+
+    def find(self, name: str) -> Path | None:
+        """As ``fetch``, without the network: None for what has to be downloaded."""
         name = self.resolve(name)
         if folder := self._allowed.folders.get(name):
             return _checked(name, folder)
-        return self._sound(name) or self._unpacked(name) or self._downloaded(name, progress)
+        return self._sound(name) or self._unpacked(name)
 
     def _sound(self, name: str) -> Path | None:
         """What is in a cache, if it is still what came there. Reads all of it."""

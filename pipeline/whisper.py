@@ -65,7 +65,7 @@ class WhisperEngine:
     def __init__(self, settings: EngineSettings) -> None:
         device = pick_device(settings.device)
         mx.set_default_device(mx.cpu if device == "cpu" else mx.gpu)
-        if device == "cpu":  # what MLX fuses there it compiles into, and loads from, a folder for all
+        if device == "cpu":  # MLX would compile into a folder of everybody's, and load from there
             mx.disable_compile()
         self._pace = CPU_PACE if device == "cpu" else GPU_PACE
         self._rows_max = settings.batch_size or self._pace.rows_max

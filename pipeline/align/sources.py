@@ -94,6 +94,16 @@ def published() -> Mapping[str, str]:
     return {code: name for table in reversed(TABLES) for code, name in tables[table].items()}
 
 
+def find(language: str, settings: ModelSettings) -> Path | None:
+    """Where the network for a language is on this disk, whole. Raises AlignmentUnavailable."""
+    name = known(language, published())
+    try:
+        found = _find(name, settings)
+        return None if found is None or _is_damaged(found) else found
+    except Exception:  # whatever libraries and disks raise: whoever fetches it says what is wrong
+        return None
+
+
 def fetch(language: str, settings: ModelSettings) -> Path:
     """Where the network for a language is on this disk: downloaded if need be.
 

@@ -51,6 +51,9 @@ class FakeStore:
             raise UnknownModel(str(name))
         return "base"
 
+    def find(self, _name: str) -> Path | None:
+        return self._folder if self._folder.exists() else None
+
     def fetch(self, _name: str) -> Path:
         self._folder.mkdir(exist_ok=True)
         return self._folder

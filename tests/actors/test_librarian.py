@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.librarian import Librarian, run_librarian
+from asr.actors.librarian import FETCHES_MAX, Librarian, run_librarian
 from asr.pipeline.errors import ModelUnavailable
 
 
@@ -31,7 +31,10 @@ class Shelf:
     def release(self) -> None:
         self._free.set()
 
-    def __call__(self, name: str) -> Path:
+    def find(self, name: str) -> Path | None:
+        return (self._folder / name) if (self._folder / name).exists() else None
+
+    def fetch(self, name: str) -> Path:
         self.brought.append(name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -52,7 +55,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 @pytest.fixture
 async def librarian(nursery: trio.Nursery, shelf: Shelf) -> Librarian:
-    librarian: Librarian = await nursery.start(partial(run_librarian, shelf))
+    librarian: Librarian = await nursery.start(partial(run_librarian, shelf.find, shelf.fetch))
     return librarian
 
 
@@ -110,6 +113,21 @@ async def test_a_caller_who_leaves_does_not_stop_it_for_others(
     assert (askers.heard, shelf.brought) == (["base"], ["base"])
 
 
+async def test_what_is_on_the_disk_does_not_wait_for_downloads(
+    librarian: Librarian, shelf: Shelf, tmp_path: Path
+) -> None:
+    askers = Askers(librarian)
+    shelf.hold()
+    (tmp_path / "base").mkdir()
+    async with trio.open_nursery() as callers:
+        for number in range(FETCHES_MAX + 1):
+            callers.start_soon(askers.ask, f"far {number}")
+        await under_way(shelf, FETCHES_MAX)
+        await askers.ask("base")
+        assert askers.heard == ["base"]
+        shelf.release()
+
+
 async def test_a_failure_reaches_all_who_wait_and_is_not_remembered(
     librarian: Librarian, shelf: Shelf
 ) -> None:
@@ -156,7 +174,7 @@ async def test_two_models_are_brought_at_a_time(librarian: Librarian, shelf: She
 async def test_the_end_of_the_house_does_not_wait_for_a_download(shelf: Shelf) -> None:
     shelf.hold()
     async with trio.open_nursery() as house:
-        librarian: Librarian = await house.start(partial(run_librarian, shelf))
+        librarian: Librarian = await house.start(partial(run_librarian, shelf.find, shelf.fetch))
         house.start_soon(librarian.fetch, "base")
         await under_way(shelf, 1)
         house.cancel_scope.cancel()

@@ -17,6 +17,7 @@ from asr.pipeline.align.sources import (
     WEIGHTS,
     Sparing,
     fetch,
+    find,
     heard_labels,
     published,
 )
@@ -135,7 +136,10 @@ def test_what_is_on_this_disk_is_not_fetched(tmp_path: Path) -> None:
     for name in (*CONFIGS, WEIGHTS[0]):
         (folder / name).touch()
     settings = ModelSettings(tmp_path, hf_home=tmp_path, hf_endpoint="http://127.0.0.1:9")
-    assert fetch("ja", settings) == folder
+    assert fetch("ja", settings) == find("ja", settings) == folder
+    assert find("de", settings) is None
+    with pytest.raises(AlignmentUnavailable, match="'xx' is known"):
+        find("xx", settings)
 
 
 def damage(folder: Path) -> None:

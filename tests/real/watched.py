@@ -28,7 +28,8 @@ class Watched:
     def _call(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         with self._around(f"{self._who}.{name}"):
             answer = call(*arguments)
-        return Watched(answer, self._who, self._around) if name == "begin" else answer
+        begun = name == "begin" and answer is not None
+        return Watched(answer, self._who, self._around) if begun else answer
 
 
 def watch(around: Around, *, engine: Callable[..., Any], tools: Callable[..., Tools]) -> None:
@@ -50,6 +51,7 @@ def _watched_tools(around: Around, make: Callable[..., Tools], *arguments: Any) 
         finder=partial(_watched, around, "finder", tools.finder),
         diarizer=tools.diarizer and partial(_watched, around, "diarizer", tools.diarizer),
         aligner=tools.aligner and partial(_watched, around, "aligner", tools.aligner),
+        find_letters=tools.find_letters,
         fetch_letters=tools.fetch_letters,
         networks=tools.networks,
     )
