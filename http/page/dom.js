@@ -72,3 +72,12 @@ export function takesText(target) {
 export function motion() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
 }
+
+/** Make buttons of an element anew; if one of them had the focus, the one in its place has it. */
+export function renew(element, make) {
+  const buttons = () => [...element.querySelectorAll("button")];
+  const focused = document.activeElement;
+  const place = buttons().findIndex((button) => button === focused);
+  make();
+  if (!focused?.isConnected) buttons()[place]?.focus();
+}

@@ -70,7 +70,12 @@ export class Download {
         note.textContent = error.message;
       }
     };
-    const show = () => (form.querySelector(".cues").hidden = !SUBTITLES.has(read(form).format));
+    const show = () => {
+      const { format } = read(form);
+      const cues = form.querySelector(".cues");
+      cues.hidden = cues.disabled = !SUBTITLES.has(format); // or what is not seen may be wrong
+      if (speaks) form.elements.speakers.parentElement.hidden = format === "tsv";
+    };
     form.addEventListener("input", show);
     dialog.addEventListener("close", () => dialog.remove());
     byId("reader").append(dialog);

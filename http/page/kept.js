@@ -23,12 +23,32 @@ export class Kept {
     return texts.sort((a, b) => b.made - a.made);
   }
 
-  /** Keep a transcript as it is now; those past the bound go, the oldest first. Tells which. */
-  async put(text) {
-    await this.#ask(TEXTS, "readwrite", (store) => store.put(text));
-    const gone = (await this.all()).slice(TRANSCRIPTS_MAX).map(({ id }) => id);
-    for (const id of gone) await this.forget(id);
-    return gone;
+  /** One transcript, or null. */
+  async text(id) {
+    return (await this.#ask(TEXTS, "readonly", (store) => store.get(id))) ?? null;
+  }
+
+  /**
+   * Keep what `make` makes of the transcript that is kept by now, or of null; nothing where it says
+   * null. It is one step, in which no other tab can do the same. Comes to what was made.
+   */
+  async change(id, make) {
+    let made = null;
+    await this.#ask(TEXTS, "readwrite", (store) => {
+      const found = store.get(id);
+      found.onsuccess = () => {
+        made = make(found.result ?? null);
+        if (made) store.put(made);
+      };
+      return found;
+    });
+    return made;
+  }
+
+  /** The ids of those that are past the bound, the oldest ones; `newest` is none of them. */
+  async tooMany(newest) {
+    const others = (await this.all()).filter(({ id }) => id !== newest);
+    return others.slice(TRANSCRIPTS_MAX - 1).map(({ id }) => id);
   }
 
   /** Keep a file of audio. Comes to why it was not kept, or to null. */
@@ -55,12 +75,22 @@ export class Kept {
   }
 
   async #ask(name, mode, make) {
-    const transaction = (await this.#database).transaction(name, mode);
+    const transaction = await this.#begin(name, mode);
     const request = make(transaction.objectStore(name));
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = () => reject(transaction.error ?? request.error);
     });
+  }
+
+  /** A transaction; in a database that is opened again where the browser has closed it. */
+  async #begin(name, mode) {
+    try {
+      return (await this.#database).transaction(name, mode);
+    } catch {
+      this.#database = open();
+      return (await this.#database).transaction(name, mode);
+    }
   }
 }
 

@@ -4,15 +4,29 @@ import { el } from "./dom.js";
 import { recall, remember } from "./memory.js";
 
 const NAME = "key";
+// What a header can carry; browsers send no request with anything else.
+const KEY = /^[!-~]+$/;
+const UNUSABLE = "A key has letters, digits and signs of ASCII only, and no spaces.";
 
 export class Keys {
-  #key = recall(NAME, null);
+  #key = usable(recall(NAME, null));
   /** @type {Promise<boolean>|null} */
   #asking = null;
 
   /** What requests carry. */
   headers() {
     return this.#key ? { Authorization: `Bearer ${this.#key}` } : {};
+  }
+
+  /** Whether there is one. */
+  get known() {
+    return this.#key !== null;
+  }
+
+  /** Have none, now and another time. */
+  forget() {
+    this.#key = null;
+    remember(NAME, null);
   }
 
   /** Ask the person, once however many requests want to know; false if they would not say. */
@@ -27,6 +41,7 @@ export class Keys {
     const key = el("input", {
       ...{ type: "password", name: "key", required: true, autocomplete: "off", id: "key" },
       ...{ autofocus: true, "aria-describedby": "key-reason" },
+      on: { input: () => key.setCustomValidity(usable(key.value) ? "" : UNUSABLE) },
     });
     const keep = el("input", { type: "checkbox", name: "keep" });
     const dialog = el(
@@ -53,7 +68,7 @@ export class Keys {
       dialog.addEventListener("close", () => {
         const given = dialog.returnValue === "use";
         if (given) {
-          this.#key = key.value.trim();
+          this.#key = usable(key.value);
           remember(NAME, keep.checked ? this.#key : null);
         }
         dialog.remove();
@@ -61,4 +76,10 @@ export class Keys {
       });
     });
   }
+}
+
+/** A key as it can be sent; null if it cannot. */
+function usable(key) {
+  const bare = String(key ?? "").trim();
+  return KEY.test(bare) ? bare : null;
 }

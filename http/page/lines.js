@@ -8,7 +8,7 @@ import { speakersOf, textOf } from "./transcript.js";
 // After somebody has scrolled, the text does not run away from them for so long.
 const HANDS_OFF_MS = 4000;
 
-/** Events: "seek" (detail: seconds), "correct" ({segment, text}), "rename" (a speaker). */
+/** Events: "seek" (detail: seconds), "correct" ({index, before, text}), "rename" (a speaker). */
 export class Lines extends EventTarget {
   element = el("div", {
     ...{ class: "lines", role: "group", "aria-label": "Transcript" },
@@ -26,6 +26,8 @@ export class Lines extends EventTarget {
   /** @type {HTMLElement|null} */
   #reached = null;
   #touched = 0;
+  /** Ends the correction that somebody writes. */
+  #end = (_keep) => {};
 
   constructor() {
     super();
@@ -35,6 +37,7 @@ export class Lines extends EventTarget {
 
   /** Show a transcript, or the same one after it was changed. */
   show(transcript) {
+    this.finish();
     this.#transcript = transcript;
     const speakers = speakersOf(transcript);
     const all = document.createDocumentFragment();
@@ -53,9 +56,14 @@ export class Lines extends EventTarget {
 
   /** Show one segment after it was corrected. */
   update(index) {
-    const old = this.element.querySelector(`[data-segment="${index}"]`);
-    old.replaceWith(line(this.#transcript.segments[index], index));
+    const place = this.element.querySelector(`[data-segment="${index}"] .said`);
+    place.replaceWith(passage(this.#transcript.segments[index]));
     this.#gather();
+  }
+
+  /** Take the correction that somebody writes as it is, while it is known what it belongs to. */
+  finish() {
+    this.#end(true);
   }
 
   /** Text that came while the rest is still being decoded. */
@@ -138,19 +146,22 @@ export class Lines extends EventTarget {
 
   /** Let somebody write in the place of a passage. */
   edit(place) {
+    this.finish();
     const index = Number(place.dataset.segment);
-    const text = textOf(this.#transcript.segments[index]).trim();
+    const shown = place.querySelector(".said");
+    const before = textOf(this.#transcript.segments[index]);
+    const text = before.trim();
     const field = /** @type {HTMLTextAreaElement} */ (
       el("textarea", { class: "said", dir: "auto", rows: 1, "aria-label": "Corrected text" }, text)
     );
-    let open = true;
-    const end = (keep) => {
-      if (!open) return;
-      open = false;
+    const end = (this.#end = (keep) => {
+      if (this.#end !== end) return;
+      this.#end = () => {};
       const said = field.value.replace(/\s+/g, " ").trim();
-      if (keep && said && said !== text) this.#tell("correct", { index, text: said });
-      else this.update(index);
-    };
+      field.replaceWith(shown);
+      place.classList.remove("editing");
+      if (keep && said && said !== text) this.#tell("correct", { index, before, text: said });
+    });
     field.addEventListener("blur", () => end(true));
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== "Escape") return;
@@ -159,7 +170,7 @@ export class Lines extends EventTarget {
       end(event.key === "Enter");
       this.element.querySelector(`[data-segment="${index}"] .correct`)?.focus();
     });
-    place.querySelector(".said").replaceWith(field);
+    shown.replaceWith(field);
     place.classList.add("editing");
     field.focus();
     field.setSelectionRange(text.length, text.length);
@@ -171,11 +182,6 @@ export class Lines extends EventTarget {
 }
 
 function line(segment, index) {
-  const words = segment.pieces.flatMap(({ text, start }) => {
-    if (start === undefined) return [text];
-    const word = text.trimStart();
-    return [text.slice(0, text.length - word.length), said(word, start)];
-  });
   const at = clock(segment.start);
   return el(
     "div",
@@ -188,9 +194,18 @@ function line(segment, index) {
       },
       at,
     ),
-    el("p", { class: "said", dir: "auto" }, ...words.filter((part) => part !== "")),
+    passage(segment),
     iconButton("pen", `Correct the passage at ${at}`, null, { class: "plain correct", on: {} }),
   );
+}
+
+function passage({ pieces }) {
+  const words = pieces.flatMap(({ text, start }) => {
+    if (start === undefined) return [text];
+    const word = text.trimStart();
+    return [text.slice(0, text.length - word.length), said(word, start)];
+  });
+  return el("p", { class: "said", dir: "auto" }, ...words.filter((part) => part !== ""));
 }
 
 /** A word. Made without el(): an hour has ten thousand of them. */

@@ -4,6 +4,7 @@ import { Api } from "./api.js";
 import { byId, el } from "./dom.js";
 import { Download } from "./download.js";
 import { size } from "./figures.js";
+import { Keeping } from "./keeping.js";
 import { Kept, ALL_AUDIO_BYTES_MAX, AUDIO_BYTES_MAX, TRANSCRIPTS_MAX } from "./kept.js";
 import { Jobs } from "./jobs.js";
 import { JobShelf } from "./jobshelf.js";
@@ -20,22 +21,23 @@ import { Shelf } from "./shelf.js";
 import { Source } from "./source.js";
 import { stateOf } from "./states.js";
 
-const api = new Api(new Keys());
+const keys = new Keys();
+const api = new Api(keys);
 const jobs = new Jobs(api);
-const recordings = new Recordings(api, new Kept(), jobs);
+const recordings = new Recordings(api, new Keeping(new Kept()), jobs);
 const options = new Options();
 const shelf = new Shelf(recordings, say);
 new JobShelf(jobs, recordings, say);
 const download = new Download(api, say);
 const reader = new Reader({ recordings, player: new Player(), download, say });
-const server = new ServerView({ api, say, changed: (cards) => options.models(cards) });
+const server = new ServerView({ api, keys, say, changed: (cards) => options.models(cards) });
 const source = new Source((files) => begin(files));
 const recorder = new Recorder({
   made: (file) => begin([file]),
   wrong: (why) => source.wrong(why),
   say,
 });
-const pulse = new Pulse((health) => server.health(health));
+const pulse = new Pulse({ heard: (health) => server.health(health), back: offerModels });
 
 /** Tell who cannot see it; the same thing twice is told twice. */
 function say(message) {
@@ -45,6 +47,11 @@ function say(message) {
 function begin(files) {
   const first = recordings.add(files, options.read());
   location.hash = `#/r/${first.id}`;
+}
+
+async function offerModels() {
+  const models = await api.json("v1/models").catch(() => null);
+  if (models) options.models(models.data);
 }
 
 /** The address says what is shown: so the way back works, and a view can be kept. */
@@ -109,8 +116,7 @@ byId("shelf-bound").textContent =
 offerThemes();
 await recordings.restore();
 route();
-const { data } = await api.json("v1/models").catch(() => ({ data: [] }));
-options.models(data);
+await offerModels();
 jobs.addEventListener("list", () => options.jobs(jobs.available));
 await jobs.look();
 if (byId("reader").hidden) route(); // what is asked for may be a job of the server's

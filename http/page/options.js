@@ -18,6 +18,7 @@ const LEAVE = "leave";
 
 export class Options {
   #form = /** @type {HTMLFormElement} */ (byId("options"));
+  #model = ""; // which is wanted, also while the server does not offer it
 
   constructor() {
     const { language, speakers } = this.#form.elements;
@@ -29,9 +30,9 @@ export class Options {
     const before = recall("options", {});
     for (const name of NAMES) this.#set(name, before[name]);
     this.#form.elements[LEAVE].checked = before[LEAVE] !== "";
-    this.#form.addEventListener("input", () => this.#changed());
+    this.#model = before.model ?? "";
+    this.#form.addEventListener("input", (event) => this.#changed(event.target));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#changed();
   }
 
   /** What is chosen now. @returns {Record<string, string>} */
@@ -49,17 +50,16 @@ export class Options {
   /** Offer the server's models. */
   models(cards) {
     const select = this.#form.elements.model;
-    const chosen = select.value || recall("options", {}).model;
     const best = cards.find((card) => card.default);
     const real = nearestFirst(cards.filter((card) => !isAlias(card)));
     select.replaceChildren(option("", best ? `Default: ${best.id}` : "Default"));
     select.append(...real.map((card) => option(card.id, described(card))));
-    this.#set("model", chosen);
-    this.#changed();
+    this.#set("model", this.#model);
   }
 
-  #changed() {
-    remember("options", this.read());
+  #changed(field) {
+    if (field.name === "model") this.#model = field.value;
+    remember("options", { ...this.read(), model: this.#model });
   }
 
   /** Choose a value, if it is one of those that there are. */

@@ -39,7 +39,10 @@ export class Player extends EventTarget {
     this.trouble = file ? "" : missing;
     this.duration = duration;
     if (file) this.#audio.src = this.#url;
-    else this.#audio.removeAttribute("src");
+    else {
+      this.#audio.removeAttribute("src");
+      this.#audio.load(); // or it goes on with the one that it had
+    }
     this.#state();
   }
 
@@ -53,7 +56,7 @@ export class Player extends EventTarget {
 
   /** Seconds from the beginning. */
   get time() {
-    return this.#audio.currentTime;
+    return this.ready ? this.#audio.currentTime : 0;
   }
 
   /** How fast it plays, 1 being as it was spoken. */

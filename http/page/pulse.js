@@ -8,12 +8,15 @@ const GONE = "The server cannot be reached. It may be restarting; this page wait
 
 export class Pulse {
   #heard;
+  #back;
   #well = true;
   #timer = 0;
 
-  /** @param {(health: any) => void} heard */
-  constructor(heard) {
-    this.#heard = heard;
+  /**
+   * @param {{heard: (health: any) => void, back: () => void}} tell  `back`: it is well again
+   */
+  constructor({ heard, back }) {
+    [this.#heard, this.#back] = [heard, back];
     this.look();
     document.addEventListener("visibilitychange", () => this.look());
   }
@@ -27,7 +30,10 @@ export class Pulse {
     const well = health.status === "healthy";
     this.#timer = setTimeout(() => this.look(), well ? CALM_MS : WORRIED_MS);
     this.#heard(health);
-    if (well && !this.#well) this.#say("");
+    if (well && !this.#well) {
+      this.#say("");
+      this.#back();
+    }
     if (!well) {
       const reason = health.reason ? `The server is not well: ${health.reason}` : "";
       this.#say(reason || GONE);

@@ -1,6 +1,6 @@
 /** One recording, open: what it is at, its sound, its text, and what can be done with them. */
 
-import { attribute, byId, el, icon } from "./dom.js";
+import { attribute, byId, el, icon, renew } from "./dom.js";
 import { copy } from "./download.js";
 import { corrected } from "./correct.js";
 import { clock, count } from "./figures.js";
@@ -10,7 +10,7 @@ import { SPEEDS } from "./player.js";
 import { Search } from "./search.js";
 import { askForName, speakerButton } from "./speakers.js";
 import { explained, progressOf, stateOf } from "./states.js";
-import { plainText, speakersOf, turnsOf, wordCount } from "./transcript.js";
+import { plainText, speakersOf, textOf, turnsOf, wordCount } from "./transcript.js";
 import { Wave } from "./wave.js";
 
 const SHOWN_MS = 2000;
@@ -54,6 +54,7 @@ export class Reader {
   /** Show a recording, or none. */
   async open(recording) {
     if (recording === this.#open) return;
+    this.#lines.finish();
     this.#open = recording;
     byId("reader").hidden = recording === null;
     this.#search.clear();
@@ -103,6 +104,7 @@ export class Reader {
             part("unplayable", el("span", { class: "quiet unplayable", role: "status" })),
             part("speed", el("select", speed, ...speeds)),
           ),
+          part("notKept", el("p", { class: "wrong", role: "alert" })),
         ),
       ),
       part("speakers", el("div", { class: "speakers", role: "group", "aria-label": "Speakers" })),
@@ -128,17 +130,18 @@ export class Reader {
   }
 
   #changed() {
-    const { name, state, transcript, peaks, audioS } = this.#open;
+    const { name, state, transcript, peaks, audioS, notKept } = this.#open;
     const parts = this.#parts;
     parts.title.textContent = name;
     this.#showState();
     const duration = transcript?.duration ?? audioS ?? 0;
     this.#player.duration = duration;
     parts.sound.hidden = !(peaks.length || transcript);
+    if (parts.notKept.textContent !== (notKept ?? "")) parts.notKept.textContent = notKept;
     if (parts.shown !== peaks || parts.of !== transcript) {
       [parts.shown, parts.of] = [peaks, transcript];
       this.#picture();
-      if (transcript) this.#whole();
+      if (transcript) renew(byId("reader"), () => this.#whole());
     }
     if (!transcript) this.#grow();
     parts.tools.hidden = parts.speakers.hidden = !transcript;
@@ -170,28 +173,28 @@ export class Reader {
       button.addEventListener("click", () => this.#rename(button.dataset.rename));
     }
     this.#lines.show(transcript);
-    this.#search.again();
+    this.#search.update();
   }
 
   #showState() {
-    const { state } = this.#open;
+    const { state, file } = this.#open;
     const box = this.#parts.state;
+    if (state === "done" && box.contains(document.activeElement)) this.#parts.title.focus();
     box.hidden = state === "done";
-    const { file, id } = this.#open;
-    const last = `${state} ${id} ${file !== null}`;
+    const failed = state === "failed" || state === "cancelled";
+    const last = `${failed} ${failed && file !== null}`;
     if (box.dataset.of !== last) {
       box.dataset.of = last;
       const again = () => this.#recordings.again(this.#open);
       const cancel = () => this.#recordings.cancel(this.#open);
-      const failed = state === "failed" || state === "cancelled";
       const click = failed ? again : cancel;
-      box.replaceChildren(
+      const button = { type: "button", on: { click } };
+      const parts = [
         el("p", { class: failed ? "wrong" : "" }),
-        failed ? "" : el("progress", { max: 1, "aria-label": "Progress" }),
-        failed && !file
-          ? ""
-          : el("button", { type: "button", on: { click } }, failed ? "Send again" : "Cancel"),
-      );
+        !failed && el("progress", { max: 1, "aria-label": "Progress" }),
+        !(failed && !file) && el("button", button, failed ? "Send again" : "Cancel"),
+      ];
+      renew(box, () => box.replaceChildren(...parts.filter(Boolean)));
     }
     box.querySelector("p").textContent = explained(this.#open) || stateOf(this.#open);
     const bar = box.querySelector("progress");
@@ -210,9 +213,9 @@ export class Reader {
   }
 
   #notes() {
-    const { transcript, notKept } = this.#open;
+    const { transcript, audioLost } = this.#open;
     const nothing = transcript.segments.length ? [] : ["Nobody is heard to speak in it."];
-    const said = [...nothing, ...(notKept ? [notKept] : []), ...transcript.warnings];
+    const said = [...nothing, ...(audioLost ? [audioLost] : []), ...transcript.warnings];
     const items = said.map((note) => el("li", { dir: "auto" }, note));
     this.#parts.notes.replaceChildren(...(items.length ? [el("ul", {}, ...items)] : []));
   }
@@ -240,23 +243,29 @@ export class Reader {
     this.#lines.at(seconds, { follow: false });
   }
 
-  #correct({ index, text }) {
-    const { segments } = this.#open.transcript;
-    segments[index] = corrected(segments[index], text);
+  async #correct({ index, before, text }) {
+    const correct = ({ segments }) => {
+      const fits = segments[index] && textOf(segments[index]) === before;
+      if (fits) segments[index] = corrected(segments[index], text);
+      return fits;
+    };
+    const edited = this.#recordings.edit(this.#open, correct);
     this.#lines.update(index);
-    this.#search.again();
-    this.#recordings.save(this.#open);
-    this.#say("Corrected");
+    this.#search.update(index);
+    if (await edited) this.#say("Corrected");
   }
 
   async #rename(speaker) {
     const recording = this.#open;
     const name = await askForName(recording.transcript, speaker);
     if (name === null || recording !== this.#open) return;
-    recording.transcript.names[speaker] = name;
-    this.#whole();
-    this.#recordings.save(recording);
-    this.#say(`Renamed to ${name}`);
+    const rename = ({ names }) => {
+      names[speaker] = name;
+      return true;
+    };
+    const edited = this.#recordings.edit(recording, rename);
+    renew(byId("reader"), () => this.#whole());
+    if (await edited) this.#say(`Renamed to ${name}`);
   }
 
   async #copy({ currentTarget }) {

@@ -13,6 +13,7 @@ export class Recorder {
   #wrong;
   #say;
   #stop = () => {};
+  #asking = false;
 
   /**
    * @param {{made: (file: File) => void, wrong: (message: string) => void,
@@ -31,6 +32,8 @@ export class Recorder {
       this.#wrong("Browsers give the microphone to pages on localhost or HTTPS only.");
       return;
     }
+    if (this.#asking) return;
+    this.#asking = true;
     let sound;
     try {
       sound = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -38,6 +41,8 @@ export class Recorder {
       const refused = error.name === "NotAllowedError";
       this.#wrong(refused ? "The microphone was not allowed." : "No microphone is to be had.");
       return;
+    } finally {
+      this.#asking = false;
     }
     this.#wrong("");
     this.#listen(sound);

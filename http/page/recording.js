@@ -7,8 +7,10 @@
  *   options: Record<string, string>, file: Blob|null, sent: number, place: number|null,
  *   doneS: number, audioS: number|null, leftS: number|null, growing: string[],
  *   peaks: number[], transcript: import("./transcript.js").Transcript|null,
- *   error: {message: string, code: string|null}|null, notKept: string|null,
- *   job: string|null, mine: boolean, key: string|null, bringing: boolean}} Recording
+ *   error: {message: string, code: string|null}|null, revision: number,
+ *   notKept: string|null, audioLost: string|null, job: string|null, mine: boolean,
+ *   key: string|null, bringing: boolean}} Recording
+ *   revision: how often it was kept; notKept, audioLost: why its last change is not, its audio;
  *   mine: its job was made here; key: what makes it one job, however often it is sent
  */
 
@@ -17,11 +19,12 @@ import { nameOf } from "./jobs.js";
 export const WAITING = new Set(["waiting", "uploading", "queued", "reading", "transcribing"]);
 // Of a recording, what is kept.
 const LASTING = [
-  ...["id", "name", "bytes", "made", "options", "peaks", "transcript", "notKept", "job", "mine"],
+  ...["id", "name", "bytes", "made", "options", "peaks", "transcript", "job", "mine"],
 ];
 const BLANK = {
   ...{ file: null, sent: 0, place: null, doneS: 0, audioS: null, leftS: null },
-  ...{ peaks: [], transcript: null, error: null, notKept: null },
+  ...{ peaks: [], transcript: null, error: null },
+  ...{ revision: 0, notKept: null, audioLost: null },
   ...{ job: null, mine: true, key: null, bringing: false },
 };
 
@@ -33,7 +36,8 @@ export function fresh(file, options) {
 
 /** One of an earlier visit: what is not done yet is at the server. @returns {Recording} */
 export function restored(text) {
-  return { ...BLANK, growing: [], ...text, state: text.transcript ? "done" : "queued" };
+  const state = text.transcript ? "done" : "queued";
+  return { ...BLANK, growing: [], revision: 1, ...text, notKept: null, state };
 }
 
 /** One of a job that was not made here. @returns {Recording} */
@@ -46,8 +50,8 @@ export function found(job) {
 
 /** Have it be as it was before it was sent. A key is used again if no job came of it. */
 export function again(recording) {
-  const { file, job, key } = recording;
-  const kept = { file, key: job ? null : key, growing: [] };
+  const { file, job, key, revision } = recording;
+  const kept = { file, key: job ? null : key, revision, growing: [] };
   Object.assign(recording, BLANK, kept, { state: "waiting" });
 }
 

@@ -8,18 +8,18 @@
 
 import { jobForm, streamForm } from "./form.js";
 import { NO_JOB, standing } from "./jobs.js";
-import { WAITING, again, earlier, found, fresh, lasting, name, restored } from "./recording.js";
+import { WAITING, again, earlier, found, fresh, name, restored } from "./recording.js";
 import { fromAnswer } from "./transcript.js";
 
 const [TRANSCRIPTIONS, TRANSLATIONS] = ["v1/audio/transcriptions", "v1/audio/translations"];
 const GONE = { message: "The server has deleted this job. Send it again.", code: null };
 
-/** Events: "list" (who is there), "change" and "growth" (of one), "lost" (with a reason). */
+/** Events: "list", "change", "growth" and "forgotten" (of one), "lost" (with a reason). */
 export class Recordings extends EventTarget {
   /** Newest first. @type {import("./recording.js").Recording[]} */
   all = [];
   #api;
-  #kept;
+  #keeping;
   #jobs;
   #busy = false;
   /** @type {AbortController|null} */
@@ -31,19 +31,20 @@ export class Recordings extends EventTarget {
 
   /**
    * @param {import("./api.js").Api} api
-   * @param {import("./kept.js").Kept} kept
+   * @param {import("./keeping.js").Keeping} keeping
    * @param {import("./jobs.js").Jobs} jobs
    */
-  constructor(api, kept, jobs) {
+  constructor(api, keeping, jobs) {
     super();
-    [this.#api, this.#kept, this.#jobs] = [api, kept, jobs];
+    [this.#api, this.#keeping, this.#jobs] = [api, keeping, jobs];
+    keeping.addEventListener("other", ({ detail }) => this.#other(detail));
     jobs.addEventListener("list", () => this.#compare());
   }
 
   /** What earlier visits left. */
   async restore() {
     try {
-      this.all.push(...(await this.#kept.all()).map(restored));
+      this.all.push(...(await this.#keeping.all()).map(restored));
     } catch {
       this.#tell("lost", "This browser keeps nothing for this page: save what you want to keep.");
     }
@@ -69,7 +70,7 @@ export class Recordings extends EventTarget {
     const recording = found(job);
     this.all = [...this.all, recording].sort((a, b) => earlier(b, a));
     this.#tell("list");
-    this.save(recording);
+    this.#keeping.put(recording);
     this.#stand(recording, job);
     return recording;
   }
@@ -97,28 +98,22 @@ export class Recordings extends EventTarget {
   async forget(recording) {
     const { id, job, mine } = recording;
     if (!job) this.cancel(recording);
-    this.all = this.all.filter((other) => other !== recording);
-    this.#tell("list");
-    await this.#kept.forget(id).catch(() => {});
+    await this.#keeping.forget(id);
+    this.#drop(recording);
     if (job && mine) await this.#jobs.forget(job).catch(() => {});
   }
 
-  /** Keep a transcript that was corrected, or whose speakers have other names. */
-  async save(recording) {
-    try {
-      const gone = await this.#kept.put(lasting(recording));
-      if (gone.length) {
-        this.all = this.all.filter(({ id }) => !gone.includes(id));
-        this.#tell("list");
-      }
-    } catch {
-      recording.notKept = "This browser has no room to keep it: save it as a file.";
-    }
+  /** Change a transcript, as `change` does and says that it can; comes to whether that is kept. */
+  async edit(recording, change) {
+    change(recording.transcript);
+    const kept = await this.#keeping.edit(recording, change);
+    this.#tell("change", recording);
+    return kept;
   }
 
   /** The audio of a recording, from this visit or an earlier one; null if it was not kept. */
   async audio(recording) {
-    recording.file ??= await this.#kept.audio(recording.id).catch(() => null);
+    recording.file ??= await this.#keeping.audio(recording.id);
     return recording.file;
   }
 
@@ -170,7 +165,7 @@ export class Recordings extends EventTarget {
     const path = recording.options.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS;
     const answer = await this.#api.transcribe(streamForm(recording), { path, ...about });
     this.#have(recording, answer);
-    await this.#keep(recording);
+    await this.#keeping.putAll(recording);
     this.#now(recording, { state: "done" });
   }
 
@@ -180,7 +175,7 @@ export class Recordings extends EventTarget {
     const job = await this.#jobs.submit(jobForm(recording), { key: recording.key, ...about });
     recording.job = job.id;
     this.#now(recording, { state: "queued", sent: 1 });
-    await this.#keep(recording);
+    await this.#keeping.putAll(recording);
     await this.#stand(recording, job);
     this.#follow();
   }
@@ -230,8 +225,10 @@ export class Recordings extends EventTarget {
     try {
       const answer = await this.#jobs.result(recording.job);
       if (!recording.peaks.length) await this.#draw(recording);
-      this.#have(recording, answer);
-      await this.save(recording);
+      if (!recording.transcript) {
+        this.#have(recording, answer);
+        await this.#keeping.put(recording);
+      }
       this.#now(recording, { state: "done" });
       if (recording === this.#seen) this.#leave();
     } catch (error) {
@@ -272,16 +269,21 @@ export class Recordings extends EventTarget {
     }
   }
 
-  /** Keep one with its audio; first without, as that may take longer than the page is there. */
-  async #keep(recording) {
-    await this.save(recording);
-    try {
-      const why = await this.#kept.putAudio(recording.id, recording.file);
-      if (why) recording.notKept = `The audio will not be there another time: ${why}.`;
-    } catch {
-      recording.notKept = "The audio will not be there another time: the browser cannot keep it.";
-    }
-    await this.save(recording);
+  /** One stands otherwise in another tab, or is forgotten there. */
+  async #other(id) {
+    const recording = this.all.find((each) => each.id === id);
+    const text = recording && (await this.#keeping.text(id).catch(() => undefined));
+    if (text === null) this.#drop(recording);
+    if (!text?.transcript) return;
+    const { transcript, peaks, revision } = text;
+    this.#now(recording, { transcript, peaks, revision, state: "done" });
+    if (recording === this.#seen) this.#leave();
+  }
+
+  #drop(recording) {
+    this.all = this.all.filter((other) => other !== recording);
+    this.#tell("list");
+    this.#tell("forgotten", recording);
   }
 
   #now(recording, news) {

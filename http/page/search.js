@@ -39,29 +39,60 @@ export class Search {
     this.#field.focus();
   }
 
-  /** Look again: for something else, or because the text has changed. */
+  /** Look for what is written now, and go to the first. */
   again() {
-    const wanted = /** @type {HTMLInputElement} */ (this.#field).value.trim();
-    this.#found = wanted ? this.#lines.passages.flatMap((p) => ranges(p, wanted)) : [];
+    this.#look();
     this.#at = -1;
-    this.#steps.hidden = !this.#found.length;
-    mark("found", this.#found.slice(0, MARKS_MAX));
-    if (wanted && this.#found.length) this.#go(1);
-    else {
-      mark("found-now", []);
-      this.#count.textContent = wanted ? "Nothing found" : "";
-    }
+    this.#show();
+    this.#go(1);
+  }
+
+  /** Look again as the text has changed, and stay: where that passage is, if it is only one. */
+  update(passage = null) {
+    this.#look();
+    if (passage !== null) this.#at = this.#nearest(passage);
+    else if (this.#at >= this.#found.length) this.#at = -1;
+    this.#show();
+  }
+
+  #look() {
+    const wanted = this.#wanted;
+    const all = wanted ? this.#lines.passages : [];
+    this.#found = all.flatMap((element, passage) =>
+      ranges(element, wanted).map((range) => ({ passage, range })),
+    );
+    mark("found", this.#found.slice(0, MARKS_MAX).map(({ range }) => range));
+  }
+
+  /** What is found in a passage; else the place between what is before it and what is behind. */
+  #nearest(passage) {
+    const next = this.#found.findIndex((found) => found.passage >= passage);
+    if (next < 0) return this.#found.length - 0.5;
+    return this.#found[next].passage === passage ? next : next - 0.5;
+  }
+
+  #show() {
+    const many = this.#found.length;
+    const now = this.#found[this.#at];
+    this.#steps.hidden = !many;
+    mark("found-now", now ? [now.range] : []);
+    const found = many ? `${many} found` : "Nothing found";
+    const said = now ? `${this.#at + 1} of ${many}` : found;
+    this.#count.textContent = this.#wanted ? said : "";
   }
 
   #go(step) {
     const many = this.#found.length;
     if (!many) return;
-    this.#at = (this.#at + step + many) % many;
-    const range = this.#found[this.#at];
-    mark("found-now", [range]);
-    this.#count.textContent = `${this.#at + 1} of ${many}`;
-    const passage = range.startContainer.parentElement;
+    const from = step > 0 ? Math.floor(this.#at) : Math.ceil(this.#at);
+    this.#at = (from + step + many) % many;
+    this.#show();
+    const passage = this.#found[this.#at].range.startContainer.parentElement;
     passage.scrollIntoView({ block: "center", behavior: motion() });
+  }
+
+  get #wanted() {
+    return /** @type {HTMLInputElement} */ (this.#field).value.trim();
   }
 
   #key(event) {

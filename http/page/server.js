@@ -15,10 +15,12 @@ const SOURCES = {
   folder: "a folder of the operator's",
   hub: "in the model hub's cache",
 };
+const FORGET = "Forget the API key";
 const AUDIO_SECONDS = "asr_audio_done_seconds_total";
 
 export class ServerView {
   #api;
+  #keys;
   #say;
   #changed;
   #timer = 0;
@@ -39,12 +41,16 @@ export class ServerView {
   };
 
   /**
-   * @param {{api: import("./api.js").Api, say: (message: string) => void,
-   *   changed: (cards: any[]) => void}} house
+   * @param {{api: import("./api.js").Api, keys: import("./keys.js").Keys,
+   *   say: (message: string) => void, changed: (cards: any[]) => void}} house
    */
-  constructor({ api, say, changed }) {
-    [this.#api, this.#say, this.#changed] = [api, say, changed];
+  constructor({ api, keys, say, changed }) {
+    [this.#api, this.#keys, this.#say, this.#changed] = [api, keys, say, changed];
     const part = (name, element) => (this.#parts[name] = element);
+    const forget = () => {
+      keys.forget();
+      this.#models(); // which asks for another one
+    };
     byId("server").append(
       el("h1", { tabindex: "-1" }, "Server"),
       part("health", el("p", { class: "health", role: "status" })),
@@ -59,6 +65,7 @@ export class ServerView {
       el("h2", {}, "Models"),
       part("wrong", el("p", { class: "wrong", role: "alert" })),
       part("models", el("div", { class: "models" })),
+      part("key", el("p", {}, el("button", { type: "button", on: { click: forget } }, FORGET))),
     );
   }
 
@@ -75,8 +82,8 @@ export class ServerView {
   async #look() {
     try {
       const [queue, text] = await Promise.all([
-        this.#api.json("queue-metrics"),
-        this.#api.text("metrics"),
+        this.#api.json("queue-metrics", { quiet: true }),
+        this.#api.text("metrics", { quiet: true }),
       ]);
       this.#queue(queue);
       this.#draw(numbers(text));
@@ -125,9 +132,11 @@ export class ServerView {
   }
 
   async #models() {
+    this.#parts.key.hidden = !this.#keys.known;
     try {
       const { data } = await this.#api.json("v1/models");
       this.#changed(data);
+      this.#parts.key.hidden = !this.#keys.known;
       const real = data.filter((card) => !isAlias(card));
       this.#parts.models.replaceChildren(
         el("ul", {}, ...nearestFirst(real).map((card) => this.#model(card))),

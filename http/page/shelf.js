@@ -18,6 +18,9 @@ export class Shelf {
     [this.#recordings, this.#say] = [recordings, say];
     recordings.addEventListener("list", () => this.#list());
     recordings.addEventListener("change", ({ detail }) => this.#update(detail));
+    recordings.addEventListener("forgotten", ({ detail: { id } }) => {
+      if (id === this.#open) location.hash = "#/";
+    });
     byId("shelf").addEventListener("click", (event) => this.#click(event));
   }
 
@@ -33,7 +36,12 @@ export class Shelf {
   }
 
   #list() {
-    byId("shelf").replaceChildren(...this.#recordings.all.map(({ id, name }) => item(id, name)));
+    const shelf = byId("shelf");
+    const focused = /** @type {HTMLElement} */ (document.activeElement);
+    const there = new Map(Array.from(shelf.children, (each) => [each.dataset.id, each]));
+    const items = this.#recordings.all.map(({ id, name }) => there.get(id) ?? item(id, name));
+    shelf.replaceChildren(...items);
+    if (shelf.contains(focused)) focused.focus();
     byId("shelf-empty").hidden = this.#recordings.all.length > 0;
     for (const recording of this.#recordings.all) this.#update(recording);
   }
@@ -51,7 +59,6 @@ export class Shelf {
     if (event.target.closest(".cancel")) this.#recordings.cancel(recording);
     if (!event.target.closest(".forget")) return;
     if (recording.transcript && !(await sure(recording.name, "Delete this transcript?"))) return;
-    if (recording.id === this.#open) location.hash = "#/";
     await this.#recordings.forget(recording);
     this.#say("Deleted");
     /** @type {HTMLElement|null} */ (document.querySelector(".shelf .new"))?.focus();
@@ -86,8 +93,12 @@ export function update(list, id, recording, done) {
   const bar = found.querySelector("progress");
   bar.hidden = !working || state === "waiting";
   attribute(bar, "value", progressOf(recording));
-  found.querySelector(".cancel").hidden = !working;
-  found.querySelector(".forget").hidden = working;
+  const [shown, other] = working ? [".cancel", ".forget"] : [".forget", ".cancel"];
+  found.querySelector(shown).hidden = false;
+  const gone = found.querySelector(other);
+  // To the name, not to the other button: a key that is held down would press that, too.
+  if (gone === document.activeElement) found.querySelector("a").focus();
+  gone.hidden = true;
   return found;
 }
 

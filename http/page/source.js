@@ -1,6 +1,6 @@
 /** Where files come from: chosen, dropped anywhere on the page, or pasted. */
 
-import { byId } from "./dom.js";
+import { byId, takesText } from "./dom.js";
 
 export class Source {
   #given;
@@ -15,6 +15,7 @@ export class Source {
       input.value = ""; // so that the same file can be chosen again
     });
     addEventListener("paste", (event) => {
+      if (takesText(event.target)) return; // tables come with a picture of themselves
       const files = [...(event.clipboardData?.files ?? [])];
       if (files.length) this.#take(files);
     });

@@ -133,7 +133,7 @@ export function asAnswer(transcript) {
       .map(({ text, start, end }) => ({ word: text.trim(), start, end, ...said(speaker) })),
   );
   const text = transcript.segments.map(textOf).join("").trim();
-  const language = transcript.language ? { language: transcript.language } : {};
+  const language = transcript.language ? { language_code: transcript.language } : {};
   const { task, duration } = transcript;
   return { task, ...language, duration, text, segments, ...(words.length ? { words } : {}) };
 }

@@ -266,7 +266,7 @@ async def test_events_are_the_same_in_whatever_pieces_they_come(visitor: Visitor
 
 def test_the_page_is_light() -> None:
     weight = sum(len(subprocess.check_output(["gzip", "-c", str(f)])) for f in page_files())
-    assert weight < 60_000
+    assert weight < 64_000
 
 
 def test_no_script_is_only_asked_for_when_another_one_has_come() -> None:

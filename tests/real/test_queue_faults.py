@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from asr.actors.jobs.redis.client import connect
+from asr.actors.jobs.redis.queue import RedisQueue, open_redis
 from asr.pipeline.errors import Busy
 from tests.actors.jobs.doing import at_work, heard
 from tests.real.process import until

@@ -14,8 +14,8 @@ import trio
 import trustme
 
 from asr.actors.jobs.queue import Bounds, Job
-from asr.actors.jobs.redis.queue import open_redis
 from asr.actors.jobs.redis.client import QueueRefused
+from asr.actors.jobs.redis.queue import open_redis
 from tests import redis_server
 
 if TYPE_CHECKING:

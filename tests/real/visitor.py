@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0  # of ours with a browser, on a busy machine
 
 ENDED = ("done", "failed", "cancelled")
+# Records into the page's database.
+PUT = """(texts) => new Promise((resolve) => {
+    const opening = indexedDB.open("asr", 1);
+    opening.onsuccess = () => {
+        const writing = opening.result.transaction("transcripts", "readwrite");
+        for (const text of texts) writing.objectStore("transcripts").put(text);
+        writing.oncomplete = () => resolve(opening.result.close());
+    };
+})"""
 COMPLAINTS = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
 
 
@@ -63,6 +72,11 @@ class Visitor:
         )
         return state
 
+    async def has_kept(self, *texts: dict[str, Any]) -> None:
+        """Have transcripts of earlier visits, and come again."""
+        await self.tab.run(f"({PUT})({json.dumps(texts)})")
+        await self.come()
+
     async def look_at(self, name: str) -> None:
         """Open a recording of the list."""
         await self.tab.until(f"document.querySelector('#shelf li') !== null && {_click(name)}")
@@ -94,6 +108,25 @@ class Visitor:
         own = (f"{self.url}/", f"blob:{self.url}/", "data:", "about:")
         assert [url for url in asked if not url.startswith(own)] == []
         assert [event for kind in COMPLAINTS for event in self.tab.told(kind)] == []
+
+
+def kept(name: str, made: int, *said: str) -> dict[str, Any]:
+    """A transcript of an earlier visit: two people, who take turns."""
+    segments = [
+        {
+            **{"start": at, "end": at + 1, "speaker": f"SPEAKER_0{at % 2}"},
+            "pieces": [{"text": f" {text}", "start": at, "end": at + 1}],
+        }
+        for at, text in enumerate(said)
+    ]
+    transcript = {
+        **{"task": "transcribe", "language": "de", "duration": 60, "segments": segments},
+        **{"names": {}, "warnings": []},
+    }
+    return {
+        **{"id": name.partition(".")[0], "name": name, "bytes": 1, "made": made, "options": {}},
+        **{"peaks": [0.5], "transcript": transcript, "job": None, "mine": True},
+    }
 
 
 def spoken(text: str) -> str:

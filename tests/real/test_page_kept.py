@@ -1,0 +1,296 @@
+"""What people have corrected and named on the page at / is kept, where it belongs, or they know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real import process, sounds
+from tests.real.browser import CHROMIUM
+from tests.real.rig import Rig, serving_fake
+from tests.real.visitor import kept, visiting
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from tests.real.visitor import Visitor
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+
+STEP = "engine.advance"
+FIRST, SECOND = "first.wav", "second.wav"
+ALONE = "BroadcastChannel.prototype.postMessage = () => {}"  # no tab hears of this one
+SAID = "[...{}.document.querySelectorAll('p.said')].map(p => p.textContent.trim()).join()"
+HERE, THERE = SAID.format("window"), SAID.format("other")
+TOLD = "document.querySelector('#announcer').innerText"
+WRONG = "document.querySelector('.sound [role=alert]').innerText"
+FOCUS = "(document.activeElement.ariaLabel ?? document.activeElement.id)"
+WRITE = """(page, at, text) => {
+    page.document.querySelectorAll(".line .correct")[at].click();
+    const field = page.document.querySelector(".line textarea");
+    field.value = text;
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+}"""
+RENAME = """(page, name) => {
+    page.document.querySelector(".speakers .who").click();
+    page.document.querySelector("dialog [name=name]").value = name;
+    page.document.querySelector("dialog .primary").click();
+}"""
+# The result of the job is late in the other tab: it comes when ``other.hear`` is called.
+LATE = """{
+    const ask = other.fetch.bind(other);
+    other.fetch = async (path, init) => {
+        if (!path.includes("/result")) return ask(path, init);
+        const answer = await ask(path, init);
+        await new Promise((resolve) => (other.hear = resolve));
+        return answer;
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    return Rig(tmp_path_factory.mktemp("orders"))
+
+
+@pytest.fixture(scope="module")
+def server(
+    environment: dict[str, str], log: Path, orders: Rig, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[process.Server]:
+    settings = {"ASR_JOBS_DIR": str(tmp_path_factory.mktemp("jobs")), "ASR_CACHE_MAX_MB": "0"}
+    with serving_fake(environment, log, orders, **settings) as server:
+        yield server
+
+
+@pytest.fixture
+async def visitor(server: process.Server, tmp_path: Path) -> AsyncIterator[Visitor]:
+    """Somebody who has two transcripts of another time, and reads one of them."""
+    async with visiting(server.url, tmp_path / "profile") as visitor:
+        await visitor.has_kept(kept(FIRST, 2, "one", "two", "one", "two"), kept(SECOND, 1, "solo"))
+        await visitor.look_at(FIRST)
+        yield visitor
+
+
+async def beside(visitor: Visitor) -> None:
+    """Have what is open here open in another tab: ``other``."""
+    await visitor.tab.run("{ globalThis.other = open(location.href); 0; }")
+    await visitor.tab.until("!!other.document.querySelector('#shelf li')")
+
+
+async def read_again(visitor: Visitor) -> str:
+    """The first transcript, as it is kept."""
+    await visitor.come()
+    await visitor.look_at(FIRST)
+    said: str = await visitor.tab.run(HERE)
+    return said
+
+
+@pytest.mark.parametrize("away", ["history.back()", "location.hash = '#/r/second'"])
+async def test_a_correction_that_is_left_open_is_kept_where_it_belongs(
+    visitor: Visitor, away: str
+) -> None:
+    tab = visitor.tab
+    await visitor.look_at(SECOND)
+    await visitor.look_at(FIRST)
+    await tab.click(".line .correct")
+    await tab.write(" and more")
+    await tab.run(f"{{ {away}; }}")
+    await tab.until(f"document.querySelector('#reader-title').textContent === '{SECOND}'")
+    assert await tab.run(HERE) == "solo"
+    assert await read_again(visitor) == "one and more,two,one,two"
+    await visitor.look_at(SECOND)
+    assert await tab.run(HERE) == "solo"
+    visitor.finds_nothing_wrong()
+
+
+async def test_tabs_hear_of_each_other_and_none_undoes_what_another_did(visitor: Visitor) -> None:
+    tab = visitor.tab
+    await beside(visitor)
+    await tab.run(f"({WRITE})(window, 0, 'ONE')")
+    await tab.until(f"{THERE} === 'ONE,two,one,two'")
+    await tab.run(ALONE)
+    await tab.run(f"({WRITE})(window, 1, 'TWO')")
+    await tab.until(f"{TOLD} === 'Corrected'")
+    await tab.run(f"({RENAME})(other, 'Ada')")
+    await tab.until(f"{THERE} === 'ONE,TWO,one,two'")
+    assert await read_again(visitor) == "ONE,TWO,one,two"
+    assert "Ada" in await visitor.reads(".speakers")
+    visitor.finds_nothing_wrong()
+
+
+async def test_what_two_tabs_say_of_one_passage_is_what_was_said_first(visitor: Visitor) -> None:
+    tab = visitor.tab
+    await beside(visitor)
+    await tab.run(ALONE)
+    await tab.run(f"({WRITE})(window, 0, 'mine')")
+    await tab.until(f"{TOLD} === 'Corrected'")
+    await tab.run(f"({WRITE})(other, 0, 'yours')")
+    await tab.until(f"{THERE} === 'mine,two,one,two'")
+    assert "Another tab" in await tab.until(f"other.{WRONG}")
+    assert await tab.run(f"other.{TOLD}") != "Corrected"
+    assert await read_again(visitor) == "mine,two,one,two"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_what_one_tab_deletes_does_not_come_back_from_another(
+    visitor: Visitor, heard: bool
+) -> None:
+    tab = visitor.tab
+    await beside(visitor)
+    if not heard:
+        await tab.run(ALONE)
+    await tab.ask("Page.bringToFront")  # or its dialogs do not tell that they are closed
+    await tab.click("#shelf [data-id=first] .forget")
+    await tab.click("dialog .danger")
+    await tab.until("document.querySelector('#shelf [data-id=first]') === null")
+    if not heard:
+        await tab.run(f"({WRITE})(other, 0, 'ONE')")
+    await tab.until("other.document.querySelector('#shelf [data-id=first]') === null")
+    await tab.until("other.document.title === 'Transcribe'")
+    await visitor.come()
+    assert await tab.seen("#shelf .name") == SECOND
+    assert await tab.run("document.querySelectorAll('#shelf li').length") == 1
+
+
+async def test_a_job_that_another_tab_brings_late_undoes_no_correction(
+    visitor: Visitor, orders: Rig
+) -> None:
+    tab = visitor.tab
+    await visitor.come("#/")
+    await tab.until("!document.querySelector('#leave').hidden")
+    orders.order(STEP, "hold")
+    await visitor.give(sounds.JFK)
+    await orders.held(STEP)
+    await tab.until("document.querySelector('#reader .state p')?.innerText.startsWith('Trans')")
+    await beside(visitor)
+    await tab.run(ALONE)
+    await tab.run(LATE)
+    orders.lift(STEP)
+    assert await visitor.ended(sounds.JFK.name) == "done"
+    await tab.until("!!other.hear")
+    await tab.run(f"({WRITE})(window, 0, 'by hand')")
+    await tab.until(f"{TOLD} === 'Corrected'")
+    await tab.run("other.hear()")
+    await tab.until("other.document.querySelector('#shelf li').dataset.state === 'done'")
+    await tab.until(f"{THERE} === 'by hand'")
+    await visitor.come()
+    await visitor.look_at(sounds.JFK.name)
+    assert await tab.run(HERE) == "by hand"
+
+
+FULL = """{
+    globalThis.put = IDBObjectStore.prototype.put;
+    IDBObjectStore.prototype.put = function () { this.transaction.abort(); };
+}"""
+CLOSED = """{
+    const begin = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function (...about) {
+        IDBDatabase.prototype.transaction = begin;
+        this.close();
+        return begin.apply(this, about);
+    };
+}"""
+
+
+async def test_what_cannot_be_kept_is_said_until_it_can(visitor: Visitor) -> None:
+    tab = visitor.tab
+    await tab.run(FULL)
+    await tab.run(f"({WRITE})(window, 0, 'ONE')")
+    assert "save the transcript" in await tab.until(WRONG)
+    assert await tab.run(TOLD) != "Corrected"
+    assert await tab.run(HERE) == "ONE,two,one,two"
+    await tab.run("{ IDBObjectStore.prototype.put = put; }")
+    await tab.run(CLOSED)
+    await tab.run(f"({WRITE})(window, 1, 'TWO')")
+    await tab.until(f"{TOLD} === 'Corrected'")
+    assert await tab.run(WRONG) == ""
+    assert await read_again(visitor) == "ONE,TWO,one,two"
+
+
+async def test_who_corrects_what_is_found_goes_on_from_there(visitor: Visitor) -> None:
+    tab = visitor.tab
+    await visitor.has_kept(kept(FIRST, 2, *["a hit"] * 5))
+    await visitor.look_at(FIRST)
+    await tab.run("document.querySelector('.search input').focus()")
+    await tab.write("hit")
+    for _ in range(2):
+        await tab.press("Enter")
+    assert await visitor.reads(".search output") == "3 of 5"
+    await tab.run(f"({WRITE})(window, 2, 'the hit')")
+    assert await visitor.reads(".search output") == "3 of 5"
+    await tab.run(f"({WRITE})(window, 2, 'nothing')")
+    assert await visitor.reads(".search output") == "4 found"
+    await tab.run("document.querySelector('.search input').focus()")
+    await tab.press("Enter")
+    assert await visitor.reads(".search output") == "3 of 4"
+
+
+async def test_the_focus_stays_where_it_was_when_somebody_is_renamed(visitor: Visitor) -> None:
+    tab = visitor.tab
+    for button in (".speakers .who:last-child", ".lines .turn:nth-of-type(3) .who"):
+        await tab.run(f"document.querySelector('{button}').focus()")
+        await tab.press("Enter")
+        await tab.until("document.querySelector('dialog')")
+        await tab.write("Ada")
+        await tab.press("Enter")
+        await tab.until("document.querySelector('dialog') === null")
+        await tab.until(f"{TOLD} === 'Renamed to Ada'")
+        assert await tab.run(f"document.activeElement.matches('{button}')")
+        assert await tab.run(FOCUS) == "Ada, rename"
+        await tab.run("document.querySelector('#announcer').replaceChildren()")
+
+
+@pytest.mark.parametrize("more", ["", " more"])
+async def test_the_focus_goes_from_a_passage_to_what_is_beside_it(
+    visitor: Visitor, more: str
+) -> None:
+    tab = visitor.tab
+    await tab.click(".line .correct")
+    await tab.write(more)
+    await tab.run("document.querySelector('.line .stamp').focus()")
+    assert await tab.run(FOCUS) == "0:00, go there"
+    assert await tab.run(HERE) == f"one{more},two,one,two"
+
+
+async def test_the_focus_stays_on_cancel_until_there_is_nothing_to_cancel(
+    visitor: Visitor, orders: Rig
+) -> None:
+    tab = visitor.tab
+    await visitor.come("#/")
+    await tab.until("!document.querySelector('#leave').hidden")
+    await visitor.stays()
+    orders.order(STEP, "hold")
+    await visitor.give(sounds.JFK)
+    await tab.until("document.querySelector('#reader .state button')")
+    await tab.run("document.querySelector('#reader .state button').focus()")
+    await orders.held(STEP)
+    await tab.until("document.querySelector('#reader .state p')?.innerText.startsWith('Trans')")
+    assert await tab.run("document.activeElement.innerText") == "Cancel"
+    await tab.press("Enter")
+    await tab.until("document.activeElement.innerText === 'Send again'")
+    orders.lift(STEP)
+    await tab.press("Enter")
+    assert await visitor.ended(sounds.JFK.name) == "done"
+    assert await tab.run(FOCUS) == "reader-title"
+
+
+async def test_who_cancels_one_of_the_list_is_still_there(visitor: Visitor, orders: Rig) -> None:
+    tab = visitor.tab
+    await visitor.come("#/")
+    await tab.until("!document.querySelector('#leave').hidden")
+    await visitor.stays()
+    orders.order(STEP, "hold")
+    await visitor.give(sounds.GERMAN, sounds.JFK)
+    await orders.held(STEP)
+    await tab.run("document.querySelector('#shelf li[data-state=waiting] .cancel').focus()")
+    await tab.press("Enter")
+    assert await visitor.ended(sounds.JFK.name) == "cancelled"
+    assert (await tab.run("document.activeElement.innerText")).startswith(sounds.JFK.name)
+    orders.lift(STEP)
+    assert await visitor.ended(sounds.GERMAN.name) == "done"
