@@ -85,9 +85,9 @@ class Pair:
         home = self.homes[0]
         return await self.house.transcribe(home.file("long"), GERMAN, notify=self.told.append)
 
-    async def helped(self) -> None:
-        """Return when the helper is at work with all its slots."""
-        while (await self.queue.stats()).running < SLOTS:
+    async def helped(self, slots: int = SLOTS) -> None:
+        """Return when the helper is at work with so many slots."""
+        while (await self.queue.stats()).running < slots:
             await trio.lowlevel.checkpoint()
 
     async def left(self) -> tuple[Stats, int, list[str]]:
