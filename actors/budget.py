@@ -37,7 +37,7 @@ class Budget:
             raise Busy("Too many uploads at once; try again later", retry_after_s=RETRY_AFTER_S)
         if client is not None and self._of(client) >= self._client_max:
             raise Busy(
-                "This client has as many uploads under way as it may; try again later",
+                "This client has too many uploads under way; try again when one has ended",
                 retry_after_s=RETRY_AFTER_S,
             )
         self._check(upload, declared)
@@ -60,11 +60,7 @@ class Budget:
 
     def _check(self, upload: object, size: int) -> None:
         if size > self.each_max:
-            raise TooLarge(
-                f"File too large: Maximum content size limit ({self.each_max} bytes) exceeded",
-                param="file",
-                code="file_too_large",
-            )
+            raise TooLarge.file(self.each_max, param="file")
         if self.bytes - self._claims.get(upload, 0) + size > self._all_max:
             raise Busy(
                 "The uploads in flight hold all the space that is set aside for them;"

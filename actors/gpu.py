@@ -145,7 +145,7 @@ class Gpu:
         try:
             self._post.send_nowait(message)
         except trio.WouldBlock:
-            raise Busy("The engine has too much mail", retry_after_s=10) from None
+            raise Busy("The engine has too much to do; try again later", retry_after_s=10) from None
         except trio.BrokenResourceError:
             raise EngineRestarted from None
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.aligner import Aligner
-from asr.actors.desk import run_gpu
 from asr.actors.detector import detect_language
 from asr.actors.diarizer import Diarizer
 from asr.actors.ffmpeg import decode, find_ffmpeg
 from asr.actors.gauges import metered, show
 from asr.actors.gpu import open_gpu
+from asr.actors.gpu_actor import run_gpu
 from asr.actors.keeper import Health
 from asr.actors.keeper import keep as keep_at_work
 from asr.actors.librarian import run_librarian

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from asr.pipeline.setting import MEGABYTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from asr.actors.gpu import Board
     from asr.actors.queue import QueueStats
@@ -25,8 +29,6 @@ AUDIO_MB = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
 STAGE_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)
 SPEEDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
-
-MEGABYTE = 1_000_000
 
 # Codes of errors that cost no work, and say that a bound was reached.
 REFUSALS = frozenset(
@@ -47,10 +49,7 @@ class Metrics:
     def _make_contract(self) -> None:
         registry = self._registry
         self._requests = Counter(
-            "whisperx_requests",
-            "Requests answered",
-            ("endpoint", "status"),
-            registry=registry,
+            "whisperx_requests", "Requests answered", ("endpoint", "status"), registry=registry
         )
         self._request_s = Histogram(
             "whisperx_request_duration_seconds",
@@ -78,13 +77,14 @@ class Metrics:
             buckets=AUDIO_MB,
             registry=registry,
         )
+        registry.register(info := _Info())
+        self._info = info
         self._memory = Gauge(
             "whisperx_vram_allocated_bytes", "Array memory in use", registry=registry
         )
         self._cache = Gauge(
             "whisperx_vram_cache_bytes", "Array memory kept for reuse", registry=registry
         )
-        self._info = Info("whisperx_service", "What is running", registry=registry)
 
     def _make_ours(self) -> None:
         registry = self._registry
@@ -243,10 +243,9 @@ class Metrics:
         self._up.labels(actor).set(up)
         self._restarts.labels(actor)  # from 0 on
 
-    def describe(self, *, version: str, device: str, compute_type: str) -> None:
-        """What is running, as labels."""
-        words = {"version": version, "device": device, "compute_type": compute_type}
-        self._info.info({**words, "serve_mode": "simple"})
+    def describe(self, read: Callable[[], Mapping[str, str]]) -> None:
+        """Say what is running, as labels that are read at each scrape."""
+        self._info.read = read
 
     def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
         """Read a number that somebody else keeps, at each scrape."""
@@ -289,3 +288,12 @@ class Metrics:
         """All of it as text, in the flavour that the scraper accepts, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
+
+
+class _Info(Collector):
+    """What is running, as labels: on a front, workers come and go."""
+
+    read: Callable[[], Mapping[str, str]] = dict
+
+    def collect(self) -> Iterator[InfoMetricFamily]:
+        yield InfoMetricFamily("whisperx_service", "What is running", dict(self.read()))

@@ -11,9 +11,10 @@ from typing import TypeAlias
 import trio
 
 from asr.actors.budget import Budget
-from asr.actors.settings import MEGABYTE, HouseSettings
+from asr.actors.settings import HouseSettings
 from asr.actors.spool import Files, own_folder
 from asr.actors.thread import InThread, lent_thread
+from asr.pipeline.setting import MEGABYTE
 
 # Gathered before it is sent: a thread hop costs 0.1 ms, so that is nothing beside 1 MiB of disk.
 GATHER_BYTES = 1 << 20

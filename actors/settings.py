@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from asr.pipeline.setting import setting
 
-MEGABYTE = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class HouseSettings:

@@ -208,8 +208,8 @@ async def _own_stores(settings: Settings) -> AsyncIterator[Stores]:
     from asr.actors.jobs.local.journal import open_journal
     from asr.actors.jobs.local.queue import open_local
     from asr.actors.jobs.queue import Bounds
-    from asr.actors.settings import MEGABYTE
     from asr.actors.stages.sqlite_keep import open_sqlite_keep
+    from asr.pipeline.setting import MEGABYTE
 
     said = settings.jobs
     folder = said.folder or settings.models.cache_dir / "jobs"

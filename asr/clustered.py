@@ -53,8 +53,8 @@ async def shared(settings: Settings) -> AsyncIterator[Shared]:
     from asr.actors.jobs.redis.client import connect
     from asr.actors.jobs.redis.queue import open_redis
     from asr.actors.jobs.redis.roster import RedisRoster
-    from asr.actors.settings import MEGABYTE
     from asr.actors.stages.redis_keep import open_redis_keep
+    from asr.pipeline.setting import MEGABYTE
     from asr.settings import SettingsError
 
     said, jobs = settings.cluster, settings.jobs
@@ -178,7 +178,7 @@ async def together(
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Working:
     """Where a worker works: its house, its name, and what it takes from."""
 
     house: House
@@ -189,9 +189,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(
+async def working(
     settings: Settings, open_house: OpenHouse, *, slots: int | None, told: Callable[[Trail], None]
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[Working]:
     """A worker at work; ``told`` hears of the trails of jobs. Leaving hands back what it has."""
     from asr.actors.cluster.worker import Hands, HeldRunner, InHand, on_the_roster, standing_of
     from asr.actors.jobs.office import Crew, open_jobs
@@ -215,12 +215,13 @@ async def bench(
         slots = slots or settings.jobs.at_once or settings.house.running_max(house.device)
         crew = Crew(hands, slots, taken)
         standing = partial(standing_of, house, in_hand, name=name, slots=slots, lanes=taken)
-        await opened.enter_async_context(on_the_roster(sharing.roster, standing))
+        lease_s = settings.cluster.lease_s
+        await opened.enter_async_context(on_the_roster(sharing.roster, standing, lease_s=lease_s))
         register = register_of(settings, sharing, blobs)
         jobs = await opened.enter_async_context(
             open_jobs(register, crew, tell_ends=tell_ends(register))
         )
-        yield Bench(house, name, sharing, blobs, jobs)
+        yield Working(house, name, sharing, blobs, jobs)
 
 
 def lanes(settings: Settings) -> tuple[str, ...] | None:
@@ -240,7 +241,7 @@ async def worker(
     """A worker without a front desk."""
     from asr.terminal.serve import Premises
 
-    async with bench(settings, open_house, slots=slots, told=told) as at:
+    async with working(settings, open_house, slots=slots, told=told) as at:
         yield Premises(at.house, at.jobs)
 
 
@@ -253,7 +254,7 @@ async def both(
     from asr.terminal.serve import Premises
 
     async with AsyncExitStack() as opened:
-        at = await opened.enter_async_context(bench(settings, open_house, slots=None, told=told))
+        at = await opened.enter_async_context(working(settings, open_house, slots=None, told=told))
         remote: AbstractAsyncContextManager[RemoteHouse] = open_remote(
             settings.house,
             queue=at.sharing.queue,

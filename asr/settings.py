@@ -246,4 +246,4 @@ def _home(text: str) -> str:
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError:
-        raise Malformed("a folder of a user who is there") from None
+        raise Malformed("a path below the home folder of a user who exists") from None

@@ -20,7 +20,7 @@ from asr.http.detect import add_detect_routes
 from asr.http.door import Door
 from asr.http.errors import add_error_answers
 from asr.http.formatting import add_format_routes
-from asr.http.health import ALWAYS_OPEN, add_health_routes
+from asr.http.health import ALWAYS_OPEN, add_health_routes, running
 from asr.http.jobs import add_job_routes
 from asr.http.keys import add_keys
 from asr.http.models import add_model_routes
@@ -92,7 +92,7 @@ def create_app(
         DOOR=door,
     )
     release = version("asr-service")
-    house.metrics.describe(version=release, device=house.device, compute_type=house.compute_type)
+    house.metrics.describe(partial(running, house, release))
     add_error_answers(app)
     add_cors(app, settings)
     add_browser_rules(app, settings)

@@ -17,7 +17,7 @@ SERVED_MAX = 1000
 CROWD_MAX = 16
 
 RETRY_S = 5.0  # when another connection may have ended is anybody's guess
-SENTENCE = "The server has as many connections as it may; try again later"
+SENTENCE = "The server has too many connections; try again later"
 
 # What a connection may hope for: any answer, one that says it is full, or to be closed at once.
 Welcome = Literal["served", "refused", "closed"]

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from asr.actors.jobs.local.journal import JournalFailed, JournalInUse
 from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
-from asr.actors.jobs.register import NotDone
+from asr.actors.jobs.register import KeyReused, NotDone
 from asr.actors.trail import note
 from asr.pipeline.errors import (
     AsrError,
@@ -49,10 +49,6 @@ RETRY_AFTER_MAX_S = 60  # OpenAI's SDK ignores anything longer
 
 class MissingFile(InvalidRequest):
     """The form has no file; the two dialects answer it with different numbers."""
-
-
-class KeyReused(InvalidRequest):
-    """An Idempotency-Key comes with another request than before."""
 
 
 class NoJobs(AsrError):
@@ -178,7 +174,7 @@ def our_bug(error: Exception, request_id: str) -> dict[str, Any]:
     """An error that is not in the table: the log gets all of it, the client what to ask for."""
     log.error("request %s failed", request_id, exc_info=error)
     note(error="internal_error")
-    message = f"The server made an error; its log knows it as {request_id}"
+    message = f"Internal error: the server's log has it under {request_id}"
     return {"message": message, "type": "server_error", "param": None, "code": "internal_error"}
 
 

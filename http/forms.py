@@ -140,13 +140,16 @@ def known_speakers(fields: Fields) -> tuple[KnownSpeaker, ...]:
     names = [name or "" for name in fields.read_all(known.KNOWN_SPEAKER_NAMES)]
     clips = [url or "" for url in fields.read_all(known.KNOWN_SPEAKER_REFERENCES)]
     if len(names) != len(clips):
-        raise InvalidRequest(f"{len(names)} known speakers have {len(clips)} clips", param=clip)
+        raise InvalidRequest(
+            f"{len(names)} known speaker names came with {len(clips)} clips; send one for each",
+            param=clip,
+        )
     if len(names) > known.REFERENCES_MAX:
         raise InvalidRequest(f"At most {known.REFERENCES_MAX} speakers may be known", param=clip)
     if len(set(names)) < len(names):
         raise InvalidRequest("Two known speakers have the same name", param=name)
     if ours := next(filter(LABEL.fullmatch, names), None):
-        raise InvalidRequest(f"{ours} is what speakers are called who are not known", param=name)
+        raise InvalidRequest(f"{ours}: such names are for speakers who are not known", param=name)
     return tuple(KnownSpeaker(*voice) for voice in zip(names, map(_clip, clips), strict=True))
 
 

@@ -27,9 +27,8 @@ def add_health_routes(
 
     @app.get("/")
     async def root() -> Response:
-        about = {"status": "running", "service": "asr-service", "version": version}
-        where = device(house) | {"compute_type": house.compute_type}
-        response = front() if prefers_html() else jsonify(about | where)
+        about = {"status": "running", "service": "asr-service"}
+        response = front() if prefers_html() else jsonify(about | running(house, version))
         response.vary.add("Accept")
         return response
 
@@ -58,7 +57,12 @@ def prefers_html() -> bool:
     return request.accept_mimetypes.best_match(kinds) == "text/html"
 
 
-def device(house: AnyHouse) -> dict[str, Any]:
+def running(house: AnyHouse, version: str) -> dict[str, str]:
+    """What runs here, and on what."""
+    return {"version": version, **device(house), "compute_type": house.compute_type}
+
+
+def device(house: AnyHouse) -> dict[str, str]:
     """Where the work is done; "simple" is the reference service's word for one process."""
     return {"device": house.device, "serve_mode": "simple"}
 

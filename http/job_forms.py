@@ -108,12 +108,10 @@ def webhook_of(fields: Fields, settings: JobSettings) -> str | None:
     name = of_jobs.WEBHOOK_URL.name
     if settings.webhook_secret is None:
         raise InvalidRequest(
-            "webhook_url: this server tells nobody, as it has no ASR_WEBHOOK_SECRET", param=name
+            "webhook_url: webhooks are off, as the operator has not set ASR_WEBHOOK_SECRET",
+            param=name,
         )
-    try:
-        host = place_of(url).host
-    except InvalidRequest as error:
-        raise InvalidRequest(error.message.replace("url", name, 1), param=name) from None
+    host = place_of(url, param=name).host
     if not settings.webhooks_private and is_inside(host):
         raise InvalidRequest("webhook_url must have a public address", param=name)
     return url

@@ -7,28 +7,15 @@ for in every format, later.
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from asr.actors.jobs.queue import STATES
 from asr.http import parameters as known
 from asr.http.fields import Parameter, choice, count, flag, text
 from asr.pipeline.formats import FILES
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from asr.actors.jobs.queue import State
-
-STATES: Mapping[str, State] = MappingProxyType(
-    {
-        "queued": "queued",
-        "running": "running",
-        "done": "done",
-        "failed": "failed",
-        "cancelled": "cancelled",
-    }
-)
 PAGE_MAX = 100  # jobs in one answer
+PAGE = 20  # for who says nothing of it
 
 # To make one.
 
@@ -97,9 +84,15 @@ EMBEDDINGS = flag(
 
 # To list them.
 
-LIMIT = count("limit", "How many there may be in the answer. Not given: 20.", most=PAGE_MAX)
+LIMIT = count("limit", f"How many there may be in the answer. Not given: {PAGE}.", most=PAGE_MAX)
 AFTER = text("after", "Those older than the job of this id.", example="job_5f1d3c8e")
-STATE = choice("state", "Only those that stand so.", STATES, default=None, repeats=True)
+STATE = choice(
+    "state",
+    "Only those that stand so.",
+    dict(zip(STATES, STATES, strict=True)),
+    default=None,
+    repeats=True,
+)
 
 # To end one.
 

@@ -10,15 +10,14 @@ from quart import Response, jsonify, request
 from asr.actors.jobs.order import load_work
 from asr.actors.jobs.queue import UnknownJob
 from asr.http import job_parameters as of_jobs
-from asr.http.errors import KeyReused, NoJobs
+from asr.http.errors import NoJobs
 from asr.http.fields import Fields
 from asr.http.job_events import Listening, stream
-from asr.http.job_forms import IDEMPOTENCY_KEY, id_for, idempotency_key, last_event, read_wish
+from asr.http.job_forms import id_for, idempotency_key, last_event, read_wish
 from asr.http.job_object import job_object, with_remarks
 from asr.http.job_results import Writer, check
 from asr.http.keys import client_of, owner
 from asr.http.uploads import receive_upload
-from asr.pipeline.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from asr.actors.jobs.register import Register
     from asr.http.settings import HttpSettings
 
-PAGE = 20  # jobs in an answer, for who says nothing of it
 RESULTS_MAX = 4  # transcripts in memory at once to be written; who comes then waits
 
 JOB = "/v1/jobs/<job_id>"
@@ -50,7 +48,7 @@ def add_job_routes(
     async def list_jobs() -> Response:
         jobs = known(register)
         fields = Fields.gather(request.args.items(multi=True), ())
-        limit = fields.read(of_jobs.LIMIT) or PAGE
+        limit = fields.read(of_jobs.LIMIT) or of_jobs.PAGE
         states = {state for state in fields.read_all(of_jobs.STATE) if state}
         found = await newest(jobs, fields.read(of_jobs.AFTER) or "", limit + 1, states)
         keep_s = jobs.settings.keep_s
@@ -110,19 +108,14 @@ async def submit(house: AnyHouse, settings: HttpSettings, jobs: Register) -> Res
         wish = read_wish(
             upload.fields, name=upload.name, resolve=house.models.resolve, settings=jobs.settings
         )
-        try:
-            standing = await jobs.submit(
-                upload.path,
-                wish.order,
-                job_id=job_id,
-                client=owner() or client_of(request),
-                priority=wish.priority,
-                webhook=wish.webhook,
-            )
-        except InvalidRequest as error:
-            if error.param == IDEMPOTENCY_KEY:
-                raise KeyReused(error.message, param=IDEMPOTENCY_KEY) from None
-            raise
+        standing = await jobs.submit(
+            upload.path,
+            wish.order,
+            job_id=job_id,
+            client=owner() or client_of(request),
+            priority=wish.priority,
+            webhook=wish.webhook,
+        )
     response = jsonify(shown(standing, jobs))
     response.status_code = 202
     response.headers["Location"] = f"/v1/jobs/{job_id}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Granularity = Literal["word", "segment"]
 
 PLAIN = "text/plain; charset=utf-8"
+VTT = "text/vtt; charset=utf-8"
 FRAMES_PER_SECOND = 100  # of Whisper's spectrogram, in which OpenAI counts ``seek``
 VERY_UNLIKELY = -9999.0  # OpenAI's number where a log-probability has none
 
@@ -80,7 +81,7 @@ OPENAI: Mapping[str, TextFormat] = MappingProxyType(
     {
         "text": TextFormat(running_text, "txt"),
         "srt": TextFormat(srt, "srt", has_cues=True),
-        "vtt": TextFormat(vtt, "vtt", "text/vtt; charset=utf-8", has_cues=True),
+        "vtt": TextFormat(vtt, "vtt", VTT, has_cues=True),
     }
 )
 

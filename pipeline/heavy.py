@@ -19,8 +19,20 @@ IMPORTING = Lock()
 ARCHITECTURES = {"PyanNet": "segmentation", "WeSpeakerResNet34": "embedding"}
 
 
-def import_pyannote(threads: int) -> None:
-    """Have torch and pyannote.audio imported once this returns; torch has so many threads then.
+def import_torch() -> None:
+    """Have torch imported once this returns, with one thread for the whole process.
+
+    Beside other busy threads on 2 cores a step of the voice activity network took 17 ms with one,
+    and 30 to 180 ms with two, because they wait for each other.
+    """
+    with IMPORTING:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def import_pyannote() -> None:
+    """Have torch and pyannote.audio imported once this returns.
 
     pyannote.audio reports each use to its makers, unless it is told not to: it is told here, before
     it has anything to report.
@@ -32,9 +44,7 @@ def import_pyannote(threads: int) -> None:
 
             metrics.set_telemetry_metrics(False)
             metrics.provider.shutdown()  # ends the thread that would send them
-        import torch
-
-        torch.set_num_threads(threads)
+    import_torch()
 
 
 def read_network(file: Path, architecture: Literal["PyanNet", "WeSpeakerResNet34"]) -> Any:

@@ -3,7 +3,6 @@
 Only this file knows the hub's library. Nothing of it is imported until a download is needed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,6 @@ from typing import Any
 from asr.pipeline.checkpoint import WEIGHTS, find_damage, find_flaw, find_weights
 from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.names import COMMIT, MAIN
-
-# Bytes done, and of how many if that is known. Called from the library's threads.
-Report = Callable[[int, int | None], None]
 
 # The hub answers questions in well under a second; the library would wait for ever.
 ANSWER_TIMEOUT_S = 10.0
@@ -33,7 +29,7 @@ class Hub:
         snapshot = self._snapshot(repo, revision)
         return snapshot if snapshot and find_flaw(snapshot) is None else None
 
-    def download(self, repo: str, report: Report | None = None, *, revision: str = MAIN) -> Path:
+    def download(self, repo: str, *, revision: str = MAIN) -> Path:
         """Download what is missing or damaged of a repository; its folder. Blocks for long.
 
         One file of weights is fetched, in the format that we prefer. Raises ModelUnavailable.
@@ -44,21 +40,20 @@ class Hub:
             raise ModelUnavailable(
                 f"The model {repo!r} {state} on this server, which works offline"
             )
-        wanted, total = self._ask(repo, revision)
-        bar = _bar(report, total) if report else None
-        folder = self._fetch(repo, wanted, bar, revision=revision, force_download=damaged)
+        wanted = self._ask(repo, revision)
+        folder = self._fetch(repo, wanted, revision=revision, force_download=damaged)
         if flaw := find_damage(folder):
             raise ModelUnavailable(f"The model {repo!r} cannot be used: {flaw}")
         return folder
 
-    def _ask(self, repo: str, revision: str) -> tuple[list[str], int]:
-        """The files to fetch, and their bytes in all."""
+    def _ask(self, repo: str, revision: str) -> list[str]:
+        """The files to fetch."""
         from huggingface_hub import HfApi
         from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
         try:
             info = HfApi(endpoint=self.endpoint, token=self.token).model_info(
-                repo, revision=revision, files_metadata=True, timeout=ANSWER_TIMEOUT_S
+                repo, revision=revision, timeout=ANSWER_TIMEOUT_S
             )
         except RevisionNotFoundError as error:
             told = f"The model hub has no revision {revision!r} of the model {repo!r}"
@@ -69,14 +64,13 @@ class Hub:
             ) from error
         except Exception as error:  # whatever the library's HTTP client of the day raises
             raise ModelUnavailable(f"The model hub cannot be reached for {repo!r}") from error
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-        weights = next((name for name in WEIGHTS if name in sizes), None)
-        if weights is None or "config.json" not in sizes:
+        names = {file.rfilename for file in info.siblings or ()}
+        weights = next((name for name in WEIGHTS if name in names), None)
+        if weights is None or "config.json" not in names:
             raise ModelUnavailable(f"{repo!r} is not a Whisper model in MLX form")
-        wanted = ["config.json", weights]
-        return wanted, sum(sizes[name] for name in wanted)
+        return ["config.json", weights]
 
-    def _fetch(self, repo: str, wanted: list[str], bar: type[Any] | None, **which: Any) -> Path:
+    def _fetch(self, repo: str, wanted: list[str], **which: Any) -> Path:
         from huggingface_hub import snapshot_download
 
         try:
@@ -86,7 +80,6 @@ class Hub:
                 cache_dir=self._cache,
                 endpoint=self.endpoint,
                 token=self.token,
-                tqdm_class=bar,
                 **which,
             )
         except Exception as error:  # its HTTP client's errors, a full disk, a torn connection
@@ -120,26 +113,3 @@ class Hub:
         from huggingface_hub import constants  # where the user's other programs keep theirs
 
         return Path(constants.HF_HUB_CACHE)
-
-
-def _bar(report: Report, total: int) -> type[Any]:
-    """A progress bar class that draws nothing and reports the bytes on disk.
-
-    The library makes several of them: for files, for bytes received and for bytes written.
-    """
-    from huggingface_hub.utils.tqdm import tqdm
-
-    class Bar(tqdm):
-        done = 0
-
-        def __init__(self, *args: Any, **options: Any) -> None:
-            self._counts_bytes = options.get("unit") == "B"
-            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
-
-        def update(self, n: float | None = 1) -> None:
-            self.n += n or 0
-            if self._counts_bytes and self.n > Bar.done:
-                Bar.done = int(self.n)
-                report(Bar.done, total)
-
-    return Bar

@@ -1,7 +1,6 @@
 """Where models come from, in this order: a folder, the cache, an embedded package, the hub."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -100,16 +99,13 @@ class ModelStore:
         names = dict.fromkeys((*PUBLISHED, *(canonical(name, self._allowed) for name in listed)))
         return tuple(map(self.describe, names))
 
-    def fetch(
-        self, name: str, *, progress: Callable[[int, int | None], None] | None = None
-    ) -> Path:
+    def fetch(self, name: str) -> Path:
         """The folder that holds a model, converted or downloaded first if need be.
 
-        Blocks, for minutes if it must download: call it in a thread. ``progress`` hears of a
-        download's bytes, done and in all, from other threads. Raises UnknownModel, and
+        Blocks, for minutes if it must download: call it in a thread. Raises UnknownModel, and
         ModelUnavailable if the weights cannot be had.
         """
-        return self.find(name) or self._downloaded(self.resolve(name), progress)
+        return self.find(name) or self._downloaded(self.resolve(name))
 
     def find(self, name: str) -> Path | None:
         """As ``fetch``, without the network: None for what has to be downloaded."""
@@ -144,9 +140,9 @@ class ModelStore:
         source = self._embedded(name)
         return unpack(source, self._converted) if source and source.find() else None
 
-    def _downloaded(self, name: str, progress: Callable[[int, int | None], None] | None) -> Path:
+    def _downloaded(self, name: str) -> Path:
         repo = _repo(name)
-        return self._hub.download(repo, progress, revision=self._allowed.revision(repo))
+        return self._hub.download(repo, revision=self._allowed.revision(repo))
 
     def describe(self, name: str) -> ModelInfo:
         """A model by its canonical name, as far as the disk knows it."""

@@ -58,24 +58,26 @@ class Place:
         try:
             return place_of(urljoin(self.url, location))
         except ValueError:
-            raise _refused("is redirected to what is not a url") from None
+            raise _refused("url", "is redirected to what is not a url") from None
 
 
-def place_of(url: str) -> Place:
-    """Where a url points, or InvalidRequest."""
+def place_of(url: str, *, param: str = "url") -> Place:
+    """Where a url points, or InvalidRequest, which names the ``param`` that it was."""
     if len(url) > URL_LENGTH_MAX or not url.isprintable():
-        raise _refused(f"is longer than {URL_LENGTH_MAX} characters, or has unprintable ones")
+        raise _refused(
+            param, f"is longer than {URL_LENGTH_MAX} characters, or has unprintable ones"
+        )
     try:
         parts = urlsplit(url)
         host, port = _ascii(parts.hostname or ""), parts.port
     except ValueError:  # a port of letters, half an IPv6 address, a name that cannot exist
-        raise _refused("is not a url") from None
+        raise _refused(param, "is not a url") from None
     if parts.scheme not in PORTS:
-        raise _refused("must begin with http:// or https://")
+        raise _refused(param, "must begin with http:// or https://")
     if "@" in parts.netloc:
-        raise _refused("must not hold a user name or a password")
+        raise _refused(param, "must not hold a user name or a password")
     if not host:
-        raise _refused("names no host")
+        raise _refused(param, "names no host")
     # What is quoted stays as it is, and what must be quoted becomes so.
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~?")
@@ -88,8 +90,8 @@ def _ascii(host: str) -> str:
     return host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
 
 
-def _refused(why: str) -> InvalidRequest:
-    return InvalidRequest(f"The url {why}", param="url")
+def _refused(param: str, why: str) -> InvalidRequest:
+    return InvalidRequest(f"The {param} {why}", param=param)
 
 
 def is_public(address: Address) -> bool:

@@ -7,6 +7,8 @@ reads the environment; ``asr/settings.py`` turns it into these dataclasses.
 from dataclasses import field
 from typing import Any
 
+MEGABYTE = 1_000_000  # what is called MB in settings
+
 
 def setting(env: str, default: Any, help: str) -> Any:
     """A dataclass field that ``env`` sets; ``help`` is shown in the README's table."""

@@ -35,21 +35,18 @@ class SpeechFinder:
     It sees 5 s at a time, every ``step_s`` seconds, and its answers are averaged. whispermlx takes
     steps of 0.5 s; 1.0 costs half as much. On 124 s of English (67 s, most of it met twice at other
     offsets) it moved boundaries by up to 50 ms, one by 100 ms, and saw one short pause more.
-    ``threads`` is the size of torch's own pool, for the process: beside other busy threads on 2
-    cores, one needed 17 ms a step and two needed 30 to 180, because they wait for each other.
     ``device`` is torch's; without CUDA it is a CPU, which keeps up with what Metal decodes.
     """
 
-    def __init__(self, *, step_s: float = 1.0, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(self, *, step_s: float = 1.0, device: str = "cpu") -> None:
         self._step_s = step_s
-        self._threads = threads
         self._device = device
         self._network: Any = None
 
     def load(self) -> None:
         """Import torch and read the network, unless that is done: seconds, so in its own thread."""
         if self._network is None:
-            self._network = _load_network(self._step_s, self._threads, self._device)
+            self._network = _load_network(self._step_s, self._device)
 
     def begin(self, audio: Audio, /) -> Scan:
         """An audio to be searched; nothing is computed yet but the load, if that is still due."""
@@ -172,8 +169,8 @@ class Average:
         return int(np.rint((middle_s - 0.5 * self._frame_s) / self._frame_step_s))
 
 
-def _load_network(step_s: float, threads: int, wanted: str) -> Any:
-    import_pyannote(threads)
+def _load_network(step_s: float, wanted: str) -> Any:
+    import_pyannote()
     import torch
     from pyannote.audio import Inference
 

@@ -21,11 +21,7 @@ class Voice:
     30 s of them at most, so that an audio of any length is searched in the same memory.
     """
 
-    def __init__(
-        self, *, onset: float = ONSET, offset: float = OFFSET, longest_s: float = LONGEST_S
-    ) -> None:
-        self._onset = onset
-        self._offset = offset
+    def __init__(self, *, longest_s: float = LONGEST_S) -> None:
         self._longest_s = longest_s
         self._active = False
         self._start_s = self._heard_s = 0.0
@@ -37,12 +33,12 @@ class Voice:
             if not self._frames:
                 self._begin(score, time_s)
             elif not self._active:
-                if score > self._onset:
+                if score > ONSET:
                     self._active, self._start_s = True, time_s
             elif time_s - self._start_s > self._longest_s:
                 yield Span(self._start_s, self._cut())
                 self._frames.append((score, time_s))
-            elif score < self._offset:
+            elif score < OFFSET:
                 yield Span(self._start_s, time_s)
                 self._active, self._frames = False, [(score, time_s)]
             else:
@@ -55,7 +51,7 @@ class Voice:
             yield Span(self._start_s, self._heard_s)
 
     def _begin(self, score: float, time_s: float) -> None:
-        self._active, self._start_s = score > self._onset, time_s
+        self._active, self._start_s = score > ONSET, time_s
         self._frames = [(score, time_s)]
 
     def _cut(self) -> float:

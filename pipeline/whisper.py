@@ -26,6 +26,7 @@ from asr.pipeline.engine import (
 from asr.pipeline.host import floats, ints
 from asr.pipeline.mel import log_mel
 from asr.pipeline.network import encode
+from asr.pipeline.setting import MEGABYTE
 from asr.pipeline.shelf import Shelf, Shelved
 from asr.pipeline.types import Detected, Window
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from asr.pipeline.types import Decoding
 
-MEGABYTE = 1_000_000
 NOTHING_SAID = Said(0, ())
 
 

@@ -26,8 +26,9 @@ import asr
 from asr.actors.cluster.audio import INLINE_FILES
 from asr.actors.jobs.settings import ClusterSettings, JobSettings
 from asr.actors.queue import QueueStats
-from asr.actors.settings import MEGABYTE, HouseSettings
+from asr.actors.settings import HouseSettings
 from asr.http import health
+from asr.pipeline.setting import MEGABYTE
 from asr.run import SHUTDOWN_SLACK_S
 from asr.settings import Settings, names
 

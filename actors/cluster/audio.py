@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asr.actors.jobs.blobs import FolderBlobs
 from asr.actors.jobs.settings import WEEK_S
-from asr.actors.settings import MEGABYTE
+from asr.pipeline.setting import MEGABYTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

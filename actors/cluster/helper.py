@@ -37,7 +37,7 @@ class ShareRunner:
         except ValueError:
             raise AsrError("The share was made by another version of this server") from None
         if run.tries > 1:
-            raise AsrError("Another worker died of the share, or was not heard of for too long")
+            raise AsrError("Another worker crashed over these windows, or was silent for too long")
         with begin(Trail(share.request)), self.receiver.scratch(".pcm") as samples:
             windows = share.of(samples)
             async with self.blobs.open(run.job.id) as packed:

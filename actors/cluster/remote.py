@@ -73,7 +73,6 @@ class RemoteHouse:
     view: View
     stores: Stores
     later: trio.MemorySendChannel[Forget]
-    compute_type: str = "auto"
     own: House | None = None
     worker: str = ""
 
@@ -86,6 +85,11 @@ class RemoteHouse:
     def device(self) -> str:
         """What the workers run on."""
         return self.view.device
+
+    @property
+    def compute_type(self) -> str:
+        """The precision that they compute in."""
+        return self.view.compute_type
 
     @property
     def diarizes(self) -> bool:

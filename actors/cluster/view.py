@@ -43,6 +43,11 @@ class View:
         return "+".join(sorted({worker.device for worker in self.workers})) or "none"
 
     @property
+    def compute_type(self) -> str:
+        """The precision that they compute in."""
+        return "+".join(sorted({worker.compute_type for worker in self.workers})) or "none"
+
+    @property
     def accelerated(self) -> bool:
         """Whether some worker has better than a CPU."""
         return any(worker.device != "cpu" for worker in self.workers)

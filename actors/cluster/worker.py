@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BEAT_EVERY_S = 2.0
+BEAT_EVERY_MAX_S = 2.0
 GOODBYE_S = 2.0
 
 
@@ -122,12 +122,15 @@ class Hands:
 
 
 @asynccontextmanager
-async def on_the_roster(roster: Roster, standing: Callable[[], Worker]) -> AsyncIterator[None]:
-    """Be seen as a worker for as long as the block lasts."""
+async def on_the_roster(
+    roster: Roster, standing: Callable[[], Worker], *, lease_s: float
+) -> AsyncIterator[None]:
+    """Be seen as a worker for as long as the block lasts: who is silent for ``lease_s`` is gone."""
+    every_s = min(BEAT_EVERY_MAX_S, lease_s / 3)
     async with trio.open_nursery() as nursery:
         name = standing().name
         await roster.beat(standing())
-        nursery.start_soon(_beat, roster, standing)
+        nursery.start_soon(_beat, roster, standing, every_s)
         try:
             yield
         finally:
@@ -136,9 +139,9 @@ async def on_the_roster(roster: Roster, standing: Callable[[], Worker]) -> Async
                 await roster.leave(name)
 
 
-async def _beat(roster: Roster, standing: Callable[[], Worker]) -> None:
+async def _beat(roster: Roster, standing: Callable[[], Worker], every_s: float) -> None:
     while True:
-        await trio.sleep(BEAT_EVERY_S)
+        await trio.sleep(every_s)
         try:
             await roster.beat(standing())
         except AsrError as error:  # the queue is away: its jobs are, too

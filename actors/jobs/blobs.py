@@ -48,7 +48,7 @@ class BlobsFull(Busy):
 
     def __init__(self) -> None:
         super().__init__(
-            "The audio of all jobs takes as much room as it may; try again later",
+            "The space that is set aside for jobs' audio is full; try again later",
             retry_after_s=RETRY_AFTER_S,
         )
 

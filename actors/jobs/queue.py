@@ -7,8 +7,9 @@ to be done is the handler's business; here it is a text.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import trio
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
+STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")  # also the kinds of a job's last event
 
 # A process that dies at work costs the job that it was at a try; who loses so many is given up.
@@ -36,8 +38,21 @@ class UnknownJob(AsrError):
         super().__init__("There is no such job")
 
 
+class QueueFull(Busy):
+    """As many jobs wait as may."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("Too many jobs are waiting; try again later", retry_after_s=retry_after_s)
+
+
 class ClientBusy(Busy):
     """This client has as many jobs as it may; others may still have theirs."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(
+            "This client has as many jobs as it may have at a time; try again when one has ended",
+            retry_after_s=retry_after_s,
+        )
 
 
 class Poison(AsrError):
@@ -248,3 +263,8 @@ class QueueUnavailable(Busy):
 
     def __init__(self) -> None:
         super().__init__("The queue of jobs cannot be reached; try again later", retry_after_s=10.0)
+
+
+def dumped(data: Mapping[str, Any]) -> str:
+    """What an event or a label says, as it is kept. Raises ValueError or TypeError if not JSON."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)

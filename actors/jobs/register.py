@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.jobs.blobs import RETRY_AFTER_S, BlobsFull
 from asr.actors.jobs.order import Work, dump_work
-from asr.actors.jobs.queue import ENDED, WORK_CHARACTERS_MAX, Job, QueueUnavailable, UnknownJob
-from asr.actors.settings import MEGABYTE
-from asr.pipeline.errors import AsrError, Busy, InvalidRequest
+from asr.actors.jobs.queue import (
+    ENDED,
+    WORK_CHARACTERS_MAX,
+    Job,
+    QueueFull,
+    QueueUnavailable,
+    UnknownJob,
+)
+from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.pipeline.records import load_error, load_transcript
+from asr.pipeline.setting import MEGABYTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +55,13 @@ ORPHANS_EVERY = 60
 GOODBYE_S = 3.0
 
 
+class KeyReused(InvalidRequest):
+    """An Idempotency-Key comes with another request than before."""
+
+    def __init__(self) -> None:
+        super().__init__("Another request had this Idempotency-Key", param="Idempotency-Key")
+
+
 class NotDone(AsrError):
     """There is no result yet, or there will be none: the job was cancelled."""
 
@@ -70,9 +85,9 @@ class Register:
         """Raise Busy if no job could be accepted now: before an upload is read, not after."""
         stats = await self.queue.stats()
         if stats.waiting - stats.held >= self.settings.waiting_max:
-            raise Busy("As many jobs wait as may; try again later", retry_after_s=60.0)
+            raise QueueFull(RETRY_AFTER_S)
         if await self.blobs.used_bytes() >= self.settings.audio_max_mb * MEGABYTE:
-            raise Busy("There is no room for more jobs' audio; try later", retry_after_s=60.0)
+            raise BlobsFull
 
     async def submit(
         self,
@@ -141,9 +156,7 @@ class Register:
             return None
         there = standing.job
         if (there.work, there.priority, there.webhook) != (work, priority, webhook):
-            raise InvalidRequest(
-                "Idempotency-Key: another request had this key", param="Idempotency-Key"
-            )
+            raise KeyReused
         return standing
 
     async def standing(self, job_id: str, *, client: str | None) -> Standing:

@@ -128,7 +128,7 @@ class Guarded:
             raise
         except Exception as error:
             log.exception("job %s failed", run.job.id)
-            message = f"The server made an error; its log knows it as {run.job.id}"
+            message = f"Internal error: the server's log has it under {run.job.id}"
             raise AsrError(message) from error
 
 

@@ -1,9 +1,10 @@
 """What has been computed is kept here, so that it is not computed again.
 
-An entry is the result of one stage under a key that says all that it depends on (``keys.py``): it
-is never wrong, only there or not. Entries belong to the jobs that have read or written them; while
-one of those is not over, an entry stays, so that a job that begins again goes on where it was. All
-others may go at any time, those first that were not used for the longest.
+An entry is the result of one stage under a key that says all that it depends on
+(``pipeline/identity.py``): it is never wrong, only there or not. Entries belong to the jobs that
+have read or written them; while one of those is not over, an entry stays, so that a job that begins
+again goes on where it was. All others may go at any time, those first that were not used for the
+longest.
 """
 
 from __future__ import annotations

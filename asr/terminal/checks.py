@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
-from asr.actors.settings import MEGABYTE
+from asr.pipeline.setting import MEGABYTE
 from asr.terminal.findings import Finding
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ class Delivery:
             self.failed += 1
             self.display.say(f"{path}: {problem}")
         if self.job.lines:
-            self._write(_line(ending, target, problem, self.job))
+            self._write(_line(ending, target, problem))
 
     def _write(self, line: dict[str, Any]) -> None:
         with self.display.aside():
@@ -202,7 +202,7 @@ def write_line(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _line(ending: Ending, target: Path | None, problem: str | None, job: Job) -> dict[str, Any]:
+def _line(ending: Ending, target: Path | None, problem: str | None) -> dict[str, Any]:
     about: dict[str, Any] = {"file": str(ending.source.path)}
     if problem is not None or isinstance(ending.outcome, AsrError):
         return {**about, "status": "failed", "error": problem}

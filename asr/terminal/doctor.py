@@ -114,7 +114,12 @@ def _model(model: ModelInfo, *, offline: bool) -> Finding:
             return Finding("models", "wrong", f"{what}: it is not there", "see PRELOAD_MODEL")
         if offline:
             todo = "PRELOAD_MODEL can name one that is there, or the hub be allowed for once"
-            return Finding("models", "wrong", f"{what}: it is not here, and HF_HUB_OFFLINE", todo)
+            return Finding(
+                "models",
+                "wrong",
+                f"{what}: it is not here, and HF_HUB_OFFLINE forbids to fetch it",
+                todo,
+            )
         return Finding("models", "note", what, "it is fetched at its first use, once")
     damage = _package_damage(model) if model.origin == "embedded" else _damage(model)
     if damage:

@@ -115,7 +115,7 @@ def _manager(where: Where) -> Manager:
         return Launchd(where.home, where.uid)
     if where.platform == "linux":
         return Systemd(Path(where.environ.get("XDG_CONFIG_HOME") or where.home / ".config"))
-    raise Refused("services are kept by launchd or systemd, and here is neither", UNAVAILABLE)
+    raise Refused("a service needs launchd or systemd, and neither is here", UNAVAILABLE)
 
 
 def _program(wish: Wish, settings: Settings, where: Where, drain_s: float) -> Program:
@@ -138,8 +138,8 @@ def _check(program: Program, where: Where) -> None:
     for path in program.folders:
         if not path.is_absolute():
             raise Refused(
-                f"{str(path)!r} in the settings is no whole path, and a service starts in a folder"
-                " of its own",
+                f"{str(path)!r} in the settings is not an absolute path, and a service starts in a"
+                " folder of its own",
                 USAGE,
             )
     if any(not text.isprintable() for text in (*program.command, *map(str, program.folders))):

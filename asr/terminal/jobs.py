@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asr.actors.jobs.queue import ENDED
 from asr.http.settings import KEY
 from asr.pipeline.cues import Layout
 from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.terminal.delivery import save, write_line
 from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE, complain
 from asr.terminal.jobs_client import Client, Refused, Unreachable, path_of
-from asr.terminal.jobs_patience import ENDED, KEY_REFUSED, LATER, Caller
+from asr.terminal.jobs_patience import KEY_REFUSED, LATER, Caller
 from asr.terminal.jobs_submit import order, query, submit
 from asr.terminal.jobs_watch import number, watch, why
 from asr.terminal.logs import ONE_LINE

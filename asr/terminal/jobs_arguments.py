@@ -14,6 +14,7 @@ from asr.terminal.wording import (
 )
 
 RESULT_FORMATS = (*FORMATS, "verbose_json", "diarized_json")
+# As ``actors.jobs.queue`` has them, whose import takes time that help must not.
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
+from asr.actors.jobs.queue import ENDED
 from asr.pipeline.errors import AsrError
 from asr.terminal.jobs_client import Refused, Unreachable
 
@@ -24,8 +25,6 @@ PATIENCE_S = 900.0  # a restart takes seconds, a full queue may take a while
 PAUSE_MAX_S = 60.0
 LATER = (429, 503)  # refusals that pass, if the server says when
 KEY_REFUSED = (401, 403)  # refusals of whatever else is asked with the same key
-
-ENDED = ("done", "failed", "cancelled")
 
 
 class Unreadable(AsrError):

@@ -99,7 +99,7 @@ class Launchd:
             if not self._loaded(shell):
                 return
             self.pause(LOOK_S)
-        raise Refused("the server that ran before does not end")
+        raise Refused("the server that ran before did not stop")
 
     def forget(self, shell: Shell) -> None:
         """launchd reads the file when it is told to, and at each login."""

@@ -8,6 +8,7 @@ from asr.http.reference.kinds import (
     listing,
     number,
     one_of,
+    or_null,
     record,
     ref,
     seconds,
@@ -68,9 +69,6 @@ def events() -> dict[str, Schema]:
 
 def _progress() -> dict[str, Schema]:
     """The data of the events that `progress` adds."""
-
-    def or_null(schema: Schema) -> Schema:
-        return schema | {"type": [schema["type"], "null"]}
 
     return {
         "TranscriptProgress": record(

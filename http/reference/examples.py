@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from asr.actors.jobs.local.journal import JournalFailed, JournalInUse
 from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
-from asr.actors.jobs.register import NotDone
+from asr.actors.jobs.register import KeyReused, NotDone
 from asr.actors.watch import Standing
-from asr.http.errors import KeyReused, MissingFile, NoJobs
+from asr.http.errors import MissingFile, NoJobs
 from asr.http.models import model_card
 from asr.http.progress import step
 from asr.http.streams import Deltas, Shown, ending, named
@@ -217,11 +217,11 @@ def errors() -> Mapping[type[AsrError], AsrError]:
             ModelUnavailable("The model 'large-v3' cannot be had: the model hub does not answer"),
             StorageFull(),
             DeadlineExceeded(3600),
-            KeyReused("Idempotency-Key: another request had this key", param="Idempotency-Key"),
+            KeyReused(),
             UnknownJob(),
             NotDone("The job is running: it has no result"),
             NoJobs(),
-            ClientBusy("This client has as many jobs as it may", retry_after_s=60.0),
+            ClientBusy(60.0),
             QueueUnavailable(),
             JournalFailed(),
             JournalInUse(),

@@ -9,9 +9,7 @@ from asr.http.reference import examples
 from asr.http.reference.inputs import described
 from asr.http.reference.kinds import one_of, operation, ref
 from asr.http.reference.responses import answer, faults, objects, texts
-from asr.pipeline.formats import PLAIN
-
-VTT = "text/vtt; charset=utf-8"
+from asr.pipeline.formats import PLAIN, VTT
 
 
 def formats() -> dict[str, Any]:

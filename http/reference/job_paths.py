@@ -12,9 +12,8 @@ from asr.http.reference.examples import example
 from asr.http.reference.inputs import body, in_query
 from asr.http.reference.kinds import one_of, operation, ref
 from asr.http.reference.responses import answer, job_faults, objects, texts
-from asr.pipeline.formats import PLAIN
+from asr.pipeline.formats import PLAIN, VTT
 
-VTT = "text/vtt; charset=utf-8"
 TAG = "Jobs"
 
 ID = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from asr.actors.jobs.queue import ENDED
-from asr.http.job_parameters import STATES
+from asr.actors.jobs.queue import ENDED, STATES
 from asr.http.reference.kinds import (
     Schema,
     integer,
     listing,
     number,
     one_of,
+    or_null,
     record,
     ref,
     seconds,
@@ -21,11 +21,6 @@ from asr.http.reference.kinds import (
 from asr.pipeline.waveform import PEAKS_MAX
 
 KINDS = ("queued", "started", "progress", "waveform", "segment", *ENDED, "error")
-
-
-def or_null(schema: Schema) -> Schema:
-    """That, or nothing."""
-    return schema | {"type": [schema["type"], "null"]}
 
 
 def job_schemas(transcript: Schema) -> dict[str, Schema]:

@@ -75,3 +75,8 @@ def operation(tag: str, name: str, summary: str, about: str = "", **more: Any) -
     """An Operation Object."""
     words = {"description": about} if about else {}
     return {"tags": [tag], "operationId": name, "summary": summary, **words, **more}
+
+
+def or_null(schema: Schema) -> Schema:
+    """That, or nothing."""
+    return schema | {"type": [schema["type"], "null"]}

@@ -23,12 +23,11 @@ from asr.http.reference.responses import (
     small_faults,
     texts,
 )
-from asr.pipeline.formats import PLAIN
+from asr.pipeline.formats import PLAIN, VTT
 
 if TYPE_CHECKING:
     from asr.http.reference.inputs import Wish
 
-VTT = "text/vtt; charset=utf-8"
 OPENAI_WISH: Wish = {known.MODEL: "whisper-1", known.RESPONSE_FORMAT: "json"}
 OPEN: dict[str, Any] = {"security": []}  # no key is asked for
 

@@ -207,7 +207,7 @@ FOREIGN = (
 OTHER_METHOD = no_row(405, "Method Not Allowed (PUT /here)", "Allow")
 TOO_SLOW = no_row(408, "Request Timeout (POST /here)")
 BUG = no_row(
-    500, "The server made an error; its log knows it as 0f8fad5bd9cb", code="internal_error"
+    500, "Internal error: the server's log has it under 0f8fad5bd9cb", code="internal_error"
 )
 NO_SUCH_PATH = no_row(404, "Not Found (GET /none)")
 NOT_LOADED = no_row(404, STAYS[Unloaded.ABSENT][1], code="not_loaded")

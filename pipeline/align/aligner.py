@@ -17,7 +17,7 @@ from asr.pipeline.align.paths import find_path
 from asr.pipeline.align.sources import Sparing, published, read
 from asr.pipeline.align.wording import part, place_words, spell
 from asr.pipeline.audio import SAMPLE_RATE
-from asr.pipeline.heavy import IMPORTING
+from asr.pipeline.heavy import import_torch
 from asr.pipeline.torch_device import computing, torch_device
 from asr.pipeline.types import Word
 
@@ -42,14 +42,12 @@ STEP_S = {"cpu": 5.0, "mps": 60.0, "cuda": 60.0}
 class WordAligner:
     """The networks that hear letters, a few languages' at a time, to be used from one thread.
 
-    ``threads`` is the size of torch's own pool, for the process. Where torch does not know the
-    device, it is the CPU.
+    Where torch does not know the device, it is the CPU.
     """
 
-    def __init__(self, models: ModelSettings, *, device: Device, threads: int = 1) -> None:
+    def __init__(self, models: ModelSettings, *, device: Device) -> None:
         self._settings = models
         self._device: Device = device
-        self._threads = threads
         self._networks: Networks | None = None
 
     def load(self) -> None:
@@ -68,10 +66,7 @@ class WordAligner:
 
     def _load(self) -> Networks:
         if self._networks is None:
-            with IMPORTING:
-                import torch
-
-            torch.set_num_threads(self._threads)
+            import_torch()
             device = _torch_device(self._device)
             reading = partial(read, settings=self._settings, device=device)
             self._networks = Networks(published(), Sparing(reading))

@@ -54,23 +54,22 @@ LISTENING = 0.97
 
 
 class SpeakerDiarizer:
-    """The networks of a source, to be used from one thread; ``threads`` are torch's own."""
+    """The networks of a source, to be used from one thread."""
 
     def __init__(
-        self, source: Source, settings: SpeakerSettings, *, device: Device = "cpu", threads: int = 1
+        self, source: Source, settings: SpeakerSettings, *, device: Device = "cpu"
     ) -> None:
         """Raises ValueError if the settings cannot be used."""
         self._source = source
         self._given = parameters(settings)
         self._device: Device = device
-        self._threads = threads
         self._networks: Networks | None = None
         self._warnings: tuple[str, ...] = ()
 
     def load(self) -> None:
         """Read the networks: seconds. Raises SpeakersUnavailable."""
         if self._networks is None:
-            import_pyannote(self._threads)
+            import_pyannote()
             self._networks, self._warnings = open_networks(
                 self._source, self._given, device=torch_device(self._device)
             )
@@ -201,7 +200,9 @@ def open_networks(
             told = f"The diarizer {source.name} cannot be had, and there is no other"
             raise SpeakersUnavailable(told) from error
     networks, _ = open_networks(source.fallback, given, device=device)
-    return networks, (f"The diarizer {source.name} cannot be had: speakers are told apart without",)
+    return networks, (
+        f"The diarizer {source.name} is unavailable: the one of the package was used",
+    )
 
 
 def named(order: Sequence[int], known: Mapping[int, str]) -> dict[int, str]:

@@ -5,8 +5,8 @@ from functools import partial
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from asr.actors.desk import run_gpu
 from asr.actors.gpu import open_gpu
+from asr.actors.gpu_actor import run_gpu
 from asr.actors.metrics import Metrics
 from asr.actors.supervisor import Restarts, supervise
 from asr.actors.turns import Priority

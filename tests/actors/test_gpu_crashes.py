@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from asr.actors.desk import run_gpu
 from asr.actors.gpu import Board, open_gpu
+from asr.actors.gpu_actor import run_gpu
 from asr.actors.metrics import Metrics
 from asr.actors.request import Heard
 from asr.actors.supervisor import Hopeless

@@ -10,9 +10,8 @@ import trio
 
 from asr.actors.jobs.order import Work, dump_work
 from asr.actors.jobs.queue import ENDED, Event, Job, Standing, State, UnknownJob
-from asr.actors.jobs.register import NotDone
+from asr.actors.jobs.register import KeyReused, NotDone
 from asr.actors.jobs.settings import JobSettings
-from asr.pipeline.errors import AsrError, InvalidRequest
 from asr.pipeline.records import dump_error, load_error
 from tests.fakes import Gate
 from tests.http.fakes import HELLO
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from asr.actors.jobs.order import Order
     from asr.actors.jobs.register import Register
     from asr.actors.turns import Priority
+    from asr.pipeline.errors import AsrError
     from asr.pipeline.types import Transcript
 
 BEGAN_S = 1_790_000_000.0
@@ -71,8 +71,7 @@ class FakeRegister(Gate):
         work = dump_work(Work(order, f"{job_id}.{hash(audio)}"))
         if there := self.standings.get(job_id):
             if there.job.work != work:
-                message = "Idempotency-Key: another request had this key"
-                raise InvalidRequest(message, param="Idempotency-Key")
+                raise KeyReused
             return there
         self.orders.append(order)
         self.audio[job_id] = audio

@@ -163,7 +163,7 @@ def test_webhooks_of_this_network_are_allowed_by_the_operator() -> None:
 
 
 def test_without_a_secret_there_are_no_webhooks() -> None:
-    with pytest.raises(InvalidRequest, match="no ASR_WEBHOOK_SECRET") as refusal:
+    with pytest.raises(InvalidRequest, match="has not set ASR_WEBHOOK_SECRET") as refusal:
         wish(webhook_url="https://example.org/", settings=JobSettings())
     assert refusal.value.param == "webhook_url"
 

@@ -210,7 +210,7 @@ async def test_a_job_is_not_ended_in_a_way_that_is_not_known(
     ("refusal", "told"),
     [
         (Busy("full", retry_after_s=9), (503, "busy", None)),
-        (ClientBusy("yours are many", retry_after_s=9), (429, "client_busy", None)),
+        (ClientBusy(9), (429, "client_busy", None)),
         (QueueUnavailable(), (503, "queue_unavailable", None)),
     ],
 )

@@ -61,7 +61,8 @@ def test_what_the_rooms_say_is_told() -> None:
     metrics.abandoned("queue")
     metrics.step("listener", 0.25)
     metrics.speed(60, 3)
-    metrics.describe(version="1", device="cpu", compute_type="float32")
+    labels = {"version": "1", "device": "cpu", "compute_type": "float32", "serve_mode": "simple"}
+    metrics.describe(lambda: labels)
     assert lines(
         metrics,
         *("whisperx_audio_duration_seconds_sum", "whisperx_audio_size_megabytes_sum"),

@@ -70,7 +70,7 @@ def write_embedding(file: Path, like: Path) -> None:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hub's cache with a snapshot in it."""
-    import_pyannote(1)
+    import_pyannote()
     home = tmp_path_factory.mktemp("hub")
     repo = home / "hub" / f"models--{COMMUNITY_REPO.replace('/', '--')}"
     folder = repo / "snapshots" / "abc"

@@ -55,7 +55,7 @@ def canary(tmp_path: Path) -> Path:
 
 
 def test_a_checkpoint_of_pyannotes_form_runs_nothing(tmp_path: Path, canary: Path) -> None:
-    import_pyannote(1)
+    import_pyannote()
     import torch
 
     good = SEGMENTATION.find()

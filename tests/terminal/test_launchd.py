@@ -87,7 +87,7 @@ def test_a_server_that_does_not_end_is_not_waited_for_for_ever(tmp_path: Path) -
     paused = list[float]()
     launchd = FakeLaunchd(loaded=True, ends_after=1_000_000)
     agent = Launchd(tmp_path, 501, pause=paused.append)
-    with pytest.raises(Refused, match="does not end"):
+    with pytest.raises(Refused, match="did not stop"):
         agent.start(Shell(launchd, quiet), program())
     assert sum(paused) == 65  # its own 50 s, and those that launchd takes
     assert launchd.ran == ["bootout"]

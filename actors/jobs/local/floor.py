@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.jobs.local.line import Line
-from asr.actors.jobs.queue import ClientBusy, Stats
+from asr.actors.jobs.queue import ClientBusy, QueueFull, Stats
 from asr.actors.turns import Pace
-from asr.pipeline.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asr.actors.jobs.local.live import Live
     from asr.actors.jobs.queue import Bounds, Job, Leisure
+    from asr.pipeline.errors import Busy
 
 
 class Floor:
@@ -48,11 +48,10 @@ class Floor:
         most = self.bounds.durable_max if job.durable else self.bounds.held_max
         backlog = self._waiting[job.durable] + self._count_entering(job.durable)
         if backlog >= most:
-            return Busy("As many jobs wait as may; try again later", retry_after_s=self._wait_s())
+            return QueueFull(self._wait_s())
         share = self.bounds.client_max
         if share is not None and job.durable and self._held_by(job.client) >= share:
-            message = "This client has as many jobs as it may; try again when one has ended"
-            return ClientBusy(message, retry_after_s=self._wait_s())
+            return ClientBusy(self._wait_s())
         return None
 
     @contextmanager

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asr.actors.jobs.local.pages import has, row_of
-from asr.actors.jobs.queue import Notice, State
+from asr.actors.jobs.queue import Notice, State, dumped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,11 +77,6 @@ class Outcome:
     def event(self) -> Told:
         """The last one of the job."""
         return Told(self.state, dumped({} if self.failure is None else {"error": self.failure}))
-
-
-def dumped(data: Mapping[str, Any]) -> str:
-    """An object as the rows have it. Raises ValueError or TypeError for what is not JSON."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def insert(db: Connection, job: Job, *, now_s: float) -> int | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from asr.actors.jobs.local import ledger
-from asr.actors.jobs.local.ledger import Told, dumped
+from asr.actors.jobs.local.ledger import Told
+from asr.actors.jobs.queue import dumped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

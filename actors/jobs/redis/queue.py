@@ -24,17 +24,18 @@ from asr.actors.jobs.queue import (
     ClientBusy,
     Notice,
     Poison,
+    QueueFull,
     QueueUnavailable,
     Stats,
     UnknownJob,
+    dumped,
 )
 from asr.actors.jobs.redis.client import connect, look_after
 from asr.actors.jobs.redis.inbox import NOTICE, Inbox
 from asr.actors.jobs.redis.library import Library
-from asr.actors.jobs.redis.words import dumped, events_of, standing_of
+from asr.actors.jobs.redis.words import events_of, standing_of
 from asr.actors.jobs.redis.worker import Worker
 from asr.actors.turns import OVERTAKEN_MAX
-from asr.pipeline.errors import Busy
 from asr.pipeline.records import dump_error
 
 if TYPE_CHECKING:
@@ -79,11 +80,9 @@ class RedisQueue:
             *(bounds.durable_max, bounds.held_max, share),
         )
         if answer == b"full":
-            message = "As many jobs wait as may; try again later"
-            raise Busy(message, retry_after_s=RETRY_AFTER_S)
+            raise QueueFull(RETRY_AFTER_S)
         if answer == b"share":
-            message = "This client has as many jobs as it may; try again when one has ended"
-            raise ClientBusy(message, retry_after_s=RETRY_AFTER_S)
+            raise ClientBusy(RETRY_AFTER_S)
         return bool(answer == b"new")
 
     async def standing(self, job_id: str) -> Standing:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from asr.actors.jobs.queue import Event, Job, Standing, State
 from asr.actors.turns import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
 # What a worker has to have for a job of any lane.
 ALL_LANES = "*"
-
-
-def dumped(data: Mapping[str, Any]) -> str:
-    """An object as the server has it. Raises ValueError or TypeError for what is not JSON."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def lanes_of(lanes: Collection[str] | None) -> str:

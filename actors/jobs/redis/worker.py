@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from asr.actors.jobs.queue import TRIES_MAX, Run
+from asr.actors.jobs.queue import TRIES_MAX, Run, dumped
 from asr.actors.jobs.redis.inbox import WORK, Bell
-from asr.actors.jobs.redis.words import dumped, job_of, lanes_of, told_of
+from asr.actors.jobs.redis.words import job_of, lanes_of, told_of
 from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.errors import AsrError, Busy
 from asr.pipeline.records import dump_error

@@ -221,7 +221,7 @@ async def test_a_bug_costs_the_job_that_met_it_and_no_other(tmp_path: Path) -> N
     async with open_register(tmp_path) as register, working(register, house):
         await submit(register, tmp_path)
         assert (await told(register))[-1] == "failed"
-        with pytest.raises(AsrError, match="its log knows it as a"):
+        with pytest.raises(AsrError, match="log has it under a"):
             await register.transcript("a", client=None)
         await submit(register, tmp_path, "b")
         assert (await told(register, "b"))[-1] == "done"

@@ -50,27 +50,27 @@ async def run_gpu(
     working_for(intake.waiting.whose)
     task_status.started()
     try:
-        await _work(intake.inbox, Desk(engine, in_thread, intake.waiting, board, metrics))
+        await _work(intake.inbox, GpuActor(engine, in_thread, intake.waiting, board, metrics))
     finally:
         board.wipe(waiting=intake.waiting.windows)
 
 
-async def _work(inbox: trio.MemoryReceiveChannel[GpuMessage], desk: Desk) -> None:
+async def _work(inbox: trio.MemoryReceiveChannel[GpuMessage], actor: GpuActor) -> None:
     while True:
-        if not desk.waiting:
+        if not actor.waiting:
             try:
-                await desk.take(await inbox.receive())
+                await actor.take(await inbox.receive())
             except trio.EndOfChannel:
                 return
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:  # rows that came together join together
-                await desk.take(inbox.receive_nowait())
-        if desk.waiting:
-            await desk.turn()
+                await actor.take(inbox.receive_nowait())
+        if actor.waiting:
+            await actor.turn()
 
 
 @dataclass(slots=True)
-class Desk:
+class GpuActor:
     """The actor at work: one message or one turn of the batch at a time."""
 
     engine: Engine
