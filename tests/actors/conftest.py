@@ -42,5 +42,7 @@ async def shop(nursery: trio.Nursery, thread: FakeThread) -> Workshop:
 def no_chance_collection() -> Iterator[None]:
     """Nothing is collected but when it is asked for."""
     gc.disable()
-    yield
-    gc.enable()
+    try:
+        yield
+    finally:
+        gc.enable()

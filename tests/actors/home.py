@@ -104,7 +104,11 @@ class Home:
             # The librarian's errands run in lent threads, which no clock that jumps may see.
             await self.house.stations.librarian.fetch("base")
             clock.autojump_threshold = 0
-            yield self.house
+            try:
+                yield self.house
+            finally:  # a test that fails with a thread held would hang here
+                for thread in self.threads.named.values():
+                    thread.release()
 
     def store(self) -> ModelStore:
         return cast("ModelStore", FakeStore(self.folder / "model"))

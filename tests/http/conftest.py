@@ -29,9 +29,11 @@ def house(tmp_path: Path) -> FakeHouse:
     return FakeHouse(FakeReceiver(tmp_path))
 
 
+# Long enough for a client and a server that share an event loop on a busy machine; a test of what
+# happens when one of these times is over has a shorter one.
 @pytest.fixture
 def keep_alive_s() -> float:
-    return 0.3
+    return 5.0
 
 
 @pytest.fixture
@@ -41,14 +43,26 @@ def connections_max() -> int:
 
 @pytest.fixture
 def linger_s() -> float:
-    return 0.3
+    return 5.0
 
 
 @pytest.fixture
-def settings(keep_alive_s: float, connections_max: int, linger_s: float) -> HttpSettings:
+def write_timeout_s() -> float:
+    return 5.0
+
+
+@pytest.fixture
+def drain_s() -> float:
+    return 30.0
+
+
+@pytest.fixture
+def settings(
+    keep_alive_s: float, connections_max: int, linger_s: float, write_timeout_s: float
+) -> HttpSettings:
     return HttpSettings(
         port=0,
-        write_timeout_s=0.3,
+        write_timeout_s=write_timeout_s,
         linger_s=linger_s,
         keep_alive_s=keep_alive_s,
         connections_max=connections_max,
@@ -79,7 +93,11 @@ def promises() -> Promises:
 
 @pytest.fixture
 async def server(
-    house: FakeHouse, settings: HttpSettings, register: FakeRegister, nursery: trio.Nursery
+    house: FakeHouse,
+    settings: HttpSettings,
+    drain_s: float,
+    register: FakeRegister,
+    nursery: trio.Nursery,
 ) -> AsyncIterator[Server]:
     stop, gone = trio.Event(), trio.Event()
 
@@ -88,7 +106,7 @@ async def server(
             as_house(house),
             settings,
             stop=stop,
-            drain_s=2,
+            drain_s=drain_s,
             jobs=as_register(register),
             task_status=task_status,
         )

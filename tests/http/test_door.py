@@ -44,11 +44,12 @@ async def test_the_drain_lets_accepted_requests_finish_and_refuses_new_ones(
         assert health.status_code == 200
         assert not server.gone.is_set()
         house.release()
-        with trio.fail_after(1):
+        with trio.fail_after(10):
             await server.gone.wait()
     assert answers == [200]
 
 
+@pytest.mark.parametrize("drain_s", [2])
 @pytest.mark.parametrize(
     ("path", "begins", "ends"),
     [
@@ -75,7 +76,7 @@ async def test_who_is_not_done_in_time_hears_so(
             server.stop.set()
 
         nursery.start_soon(stop)
-        with trio.fail_after(6):  # 2 s of drain
+        with trio.fail_after(20):
             body = form(fields, file_field=file_field)
             answer = await client.post(path, content=body, headers=HEADERS)
             await server.gone.wait()
@@ -86,6 +87,7 @@ async def test_who_is_not_done_in_time_hears_so(
     assert "1 requests were not done within ASR_DRAIN_S" in caplog.messages
 
 
+@pytest.mark.parametrize("drain_s", [2])
 async def test_a_stream_that_is_not_done_in_time_ends_with_an_error(
     server: Server, house: FakeHouse
 ) -> None:
@@ -97,7 +99,7 @@ async def test_a_stream_that_is_not_done_in_time_ends_with_an_error(
         client.stream("POST", "/v1/audio/transcriptions", content=body, headers=HEADERS) as answer,
     ):
         server.stop.set()
-        with trio.fail_after(6):
+        with trio.fail_after(20):
             heard = [text async for text in answer.aiter_text()]
             await server.gone.wait()
     *_, last, end = "".join(heard).split("\n\n")
@@ -127,7 +129,7 @@ async def test_an_answer_on_its_way_to_the_door_says_that_the_connection_ends(
         server.stop.set()
         await trio.testing.wait_all_tasks_blocked()
         house.release()
-        with trio.fail_after(1):
+        with trio.fail_after(10):
             assert b"\r\nconnection: close\r\n" in (await read_all(stream)).lower()
 
 

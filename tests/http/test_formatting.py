@@ -112,6 +112,7 @@ async def test_bad_input_is_refused_by_its_field(
     assert error["message"].startswith(message)
 
 
+@pytest.mark.parametrize("linger_s", [1])
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(
     server: Server, announced: bool
@@ -146,6 +147,7 @@ async def test_a_body_that_comes_drop_by_drop_is_waited_for_no_longer_than_a_min
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("linger_s", [0.3])
 async def test_so_many_bodies_come_at_once_and_no_more(
     client: TestClientProtocol, autojump_clock: MockClock
 ) -> None:

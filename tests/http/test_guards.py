@@ -64,14 +64,15 @@ def open_files() -> int:
 
 
 async def settled(files: int, tasks: int) -> bool:
-    """Whether what the connections used is given back, within ten keep-alive times."""
-    for _ in range(60):
+    """Whether what the connections used is given back, before a long keep-alive time is over."""
+    for _ in range(400):
         if open_files() <= files and trio.lowlevel.current_statistics().tasks_living <= tasks:
             return True
         await pass_time(0.05)
     return False
 
 
+@pytest.mark.parametrize(("keep_alive_s", "linger_s", "write_timeout_s"), [(0.3, 0.3, 0.3)])
 async def test_700_mutated_connections_leave_nothing_behind(server: Server) -> None:
     files, tasks = open_files(), trio.lowlevel.current_statistics().tasks_living
     at_once = trio.CapacityLimiter(20)
@@ -88,8 +89,9 @@ async def test_700_mutated_connections_leave_nothing_behind(server: Server) -> N
     assert await server.healthy()
 
 
+@pytest.mark.parametrize("keep_alive_s", [0.3])
 async def test_an_idle_connection_is_closed_after_its_first_request(server: Server) -> None:
-    answer = await server.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", within_s=3)
+    answer = await server.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", within_s=4)
     assert answer.startswith(b"HTTP/1.1 200")
 
 
@@ -120,7 +122,8 @@ async def test_a_client_that_leaves_behind_pipelined_requests_ends_the_one_at_wo
 
 async def test_pipelined_requests_are_answered_in_order(server: Server, house: FakeHouse) -> None:
     one = post("/asr", asr_form())
-    heard = await server.say(one + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + one)
+    last = post("/asr", asr_form(), "Connection: close")
+    heard = await server.say(one + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + last)
     assert STATUS.findall(heard) == [b"200"] * 3
     first, second, third = heard.split(b"HTTP/1.1 ")[1:]
     assert b"Hello there" in first
@@ -137,20 +140,22 @@ async def test_nothing_follows_a_body_that_ends_in_two_ways(server: Server) -> N
     assert heard.count(b"HTTP/1.1") == 1
 
 
+@pytest.mark.parametrize("keep_alive_s", [0.3])
 async def test_a_head_that_never_ends_is_cut(server: Server) -> None:
-    assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=3) == b""
+    assert await server.say(b"GET /health HTTP/1.1\r\nHost:", within_s=4) == b""
 
 
 async def test_a_host_that_is_no_name_is_no_fault_of_ours(server: Server) -> None:
     host = b"a" * 64  # one letter more than a name may have between two dots
-    heard = await server.say(b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+    head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nConnection: close\r\nHost: %b\r\n\r\n"
+    heard = await server.say(head % host)
     assert heard.startswith(b"HTTP/1.1 400")
     assert b'"type":"invalid_request_error"' in heard
 
 
 async def test_an_upgrade_that_http_forbids_keeps_no_connection_open(server: Server) -> None:
     late = UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\x81\x85abcdhello"
-    assert (await server.say(late, within_s=3)).startswith(b"HTTP/1.1 404")
+    assert (await server.say(late, within_s=4)).startswith(b"HTTP/1.1 404")
 
 
 async def test_a_connection_serves_many_requests(server: Server) -> None:
@@ -173,12 +178,13 @@ def long_answer(house: FakeHouse) -> int:
     return 30_000_000
 
 
+@pytest.mark.parametrize("write_timeout_s", [0.3])
 async def test_a_client_that_does_not_read_is_cut_off(
     server: Server, house: FakeHouse, long_answer: int
 ) -> None:
     async with await stall(server) as stream:
         await until(lambda: len(counted(house)) == 1)
-        with trio.fail_after(5):
+        with trio.fail_after(10):
             assert len(await read_all(stream)) < long_answer
 
 
@@ -211,13 +217,14 @@ async def test_a_write_is_bounded_also_where_the_system_bounds_none(
     assert trio.current_time() - started_s == pytest.approx(0.7)
 
 
+@pytest.mark.parametrize("write_timeout_s", [0.3])
 async def test_a_client_that_does_not_read_holds_up_no_shutdown(
     server: Server, house: FakeHouse, long_answer: int
 ) -> None:
     async with await stall(server):
         await until(lambda: len(house.asked) == 1)
         server.stop.set()
-        with trio.fail_after(5):
+        with trio.fail_after(10):
             await server.gone.wait()
 
 
@@ -226,7 +233,9 @@ async def test_a_slow_reader_gets_all_of_a_long_answer(server: Server, long_answ
         heard = 0
         with trio.fail_after(20):
             while heard < long_answer:
-                heard += len(await stream.receive_some(4_000_000))
+                if not (part := await stream.receive_some(4_000_000)):
+                    break
+                heard += len(part)
                 await pass_time(0.05)
     assert heard > long_answer
 

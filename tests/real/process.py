@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
+import secrets
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
+import httpx
 import trio
 import trio.testing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-
-    import httpx
 
 RUN = Path(__file__).parents[2] / "run.py"
 READY = re.compile(
@@ -86,6 +87,19 @@ def run(environment: Mapping[str, str], *arguments: str) -> subprocess.Completed
     """One command, to its end."""
     argv = [sys.executable, str(RUN), *arguments]
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+
+def client(url: str, **more: Any) -> httpx.AsyncClient:
+    """A client that has patience with a server whose processor is busy."""
+    return httpx.AsyncClient(base_url=url, timeout=60, **more)
+
+
+def free_port() -> int:
+    """A port that nobody has now, and that no connection of anybody's is given later."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)  # connections get theirs from 32768 on
+        with suppress(OSError), closing(socket.create_server(("127.0.0.1", port))):
+            return port
 
 
 def upload(file: Path, *, field: str = "audio_file") -> dict[str, tuple[str, bytes]]:

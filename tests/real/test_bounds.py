@@ -27,9 +27,8 @@ SMALL = {
     "ASR_AUDIO_MAX_S": "20",
     "MAX_FILE_SIZE_MB": "2",
     "ASR_UPLOADS_MAX_MB": "100",
-    "ASR_UPLOAD_MAX_S": "3",
-    "ASR_BODY_CHUNK_TIMEOUT_S": "2",
 }
+SHORT = {"ASR_UPLOAD_MAX_S": "3", "ASR_BODY_CHUNK_TIMEOUT_S": "2"}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +38,13 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], log: Path, rig: Rig) -> Iterator[process.Server]:
+    with serving_fake(environment, log, rig, **SMALL, **SHORT) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def patient(environment: dict[str, str], log: Path, rig: Rig) -> Iterator[process.Server]:
+    """A server that gives up no upload while a crowd of them comes in."""
     with serving_fake(environment, log, rig, **SMALL) as server:
         yield server
 
@@ -56,7 +62,7 @@ async def test_of_200_at_once_as_many_as_there_are_places_are_accepted(
     over = trio.Event()
     pool = httpx.Limits(max_connections=None)
     async with (
-        httpx.AsyncClient(base_url=server.url, limits=pool) as client,
+        process.client(server.url, limits=pool) as client,
         trio.open_nursery() as nursery,
     ):
 
@@ -79,7 +85,7 @@ async def test_of_200_at_once_as_many_as_there_are_places_are_accepted(
     assert [answer.text for answer in accepted] == ["word\n"] * (RUNNING + WAITING)
     assert {answer.status_code for answer in refused} == {503}
     assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in refused)
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with process.client(server.url) as client:
         await left.nothing(server, client)
 
 
@@ -87,7 +93,7 @@ async def test_a_longer_audio_than_is_accepted_is_told_so(
     server: process.Server, tmp_path: Path
 ) -> None:
     long = sounds.as_file(sounds.AUSTEN, tmp_path / "long.flac")
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with process.client(server.url) as client:
         answer = await ask(client, long)
     assert (answer.status_code, "longer than the 20 s" in answer.text) == (413, True)
 
@@ -103,7 +109,7 @@ async def test_a_larger_file_than_is_accepted_is_told_so(
         await stream.send_all(post("/asr", data, "Connection: close", *headers))
         heard = await read_all(stream)
     assert b" 413 " in heard.splitlines()[0]
-    assert b"Maximum content size limit (2000000 bytes)" in heard
+    assert b"Maximum content size limit is 2,000,000 bytes" in heard
 
 
 @pytest.mark.parametrize("drips", [False, True])
@@ -125,13 +131,13 @@ async def test_a_slow_upload_is_given_up(server: process.Server, drips: bool) ->
 
 
 async def test_more_uploads_than_there_may_be_are_told_to_come_back(
-    server: process.Server,
+    patient: process.Server,
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(128):
-            stream = await stack.enter_async_context(await connect_to(server.url))
+            stream = await stack.enter_async_context(await connect_to(patient.url))
             await stream.send_all(post("/asr", asr_form())[:300])
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with process.client(patient.url) as client:
 
             async def all_are_there() -> bool:
                 return "\nasr_uploads 128.0\n" in (await client.get("/metrics")).text
@@ -142,19 +148,21 @@ async def test_more_uploads_than_there_may_be_are_told_to_come_back(
     assert "Too many uploads" in answer.text
 
 
-async def test_more_bytes_than_are_set_aside_are_told_to_come_back(server: process.Server) -> None:
+async def test_more_bytes_than_are_set_aside_are_told_to_come_back(
+    patient: process.Server,
+) -> None:
     async with AsyncExitStack() as stack:
         large = post("/asr", asr_form(audio=bytes(1_900_000)))
         for _ in range(52):  # what they have announced counts before it comes
-            stream = await stack.enter_async_context(await connect_to(server.url))
+            stream = await stack.enter_async_context(await connect_to(patient.url))
             await stream.send_all(large[:300])
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with process.client(patient.url) as client:
 
             async def all_are_there() -> bool:
                 return "\nasr_uploads 52.0\n" in (await client.get("/metrics")).text
 
             await process.until(all_are_there)
-        stream = await stack.enter_async_context(await connect_to(server.url))
+        stream = await stack.enter_async_context(await connect_to(patient.url))
         await stream.send_all(large)
         refused = bytes(await stream.receive_some())
     assert refused.startswith(b"HTTP/1.1 503")
@@ -171,6 +179,6 @@ async def test_more_bytes_than_are_set_aside_are_told_to_come_back(server: proce
 async def test_a_form_that_is_too_rich_is_told_so(
     server: process.Server, fields: dict[str, str], said: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with process.client(server.url) as client:
         answer = await client.post("/asr", data=fields, files=process.upload(sounds.JFK))
     assert (answer.status_code, said in answer.text) == (400, True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 import trio
 
@@ -15,6 +14,8 @@ from tests.real.rig import Rig, rigged, serving_fake
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -50,7 +51,7 @@ async def test_with_few_descriptors_fewer_are_let_in_and_those_are_served(
             ]
             for stream in busy:
                 await stream.send_all(request[:-1])
-            async with httpx.AsyncClient(base_url=server.url) as client:
+            async with process.client(server.url) as client:
 
                 async def all_are_there() -> bool:
                     return f"asr_uploads {SERVED_MAX}.0" in (await client.get("/metrics")).text
@@ -62,7 +63,7 @@ async def test_with_few_descriptors_fewer_are_let_in_and_those_are_served(
                 await stream.send_all(request[-1:])
             heard = [await read_all(stream) for stream in busy]
             assert [await stream.receive_some() for stream in idle] == [b""] * 400
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with process.client(server.url) as client:
             await left.nothing(server, client)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert health.json()["status"] == "healthy"
@@ -77,7 +78,7 @@ async def test_a_full_disk_is_told_before_it_is_full(
 ) -> None:
     everything = str(10**9)
     with serving_fake(environment, log, rig, ASR_DISK_FREE_MIN_MB=everything) as server:
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with process.client(server.url) as client:
             files = process.upload(sounds.JFK, field="file")
             answer = await client.post("/v1/audio/transcriptions", files=files)
             assert (await client.get("/health")).status_code == 200
@@ -89,11 +90,11 @@ async def test_a_full_disk_is_told_before_it_is_full(
 async def test_one_client_has_its_share_and_nobody_has_more_time_than_there_is(
     environment: dict[str, str], log: Path, rig: Rig
 ) -> None:
-    few = {"ASR_CLIENT_MAX": "2", "ASR_REQUEST_DEADLINE_S": "5"}
+    few = {"ASR_CLIENT_MAX": "2", "ASR_REQUEST_DEADLINE_S": "10"}
     rig.order("engine.advance", "hold")
     answers: list[httpx.Response] = []
     with serving_fake(environment, log, rig, **few) as server:
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with process.client(server.url) as client:
 
             async def one() -> None:
                 answers.append(await ask(client))

@@ -142,13 +142,12 @@ async def test_who_leaves_stops_the_work_elsewhere(
             await both.rig.held("engine.advance")
             assert int(await redis.get(AUDIO_BYTES) or 0) > 0
             nursery.cancel_scope.cancel()
-        left_s = trio.current_time()
-        while int(await redis.get(AUDIO_BYTES) or 0):
-            pass
         async with Redis.from_url(town.url) as other:
-            while await other.zcard("asr:{jobs}:leases"):
-                pass
-        assert trio.current_time() - left_s < 1.0  # measured: tens of milliseconds
+            with trio.fail_after(10):  # measured: tens of milliseconds; a lease is 15 s
+                while int(await redis.get(AUDIO_BYTES) or 0):
+                    pass
+                while await other.zcard("asr:{jobs}:leases"):
+                    pass
     finally:
         both.rig.lift("engine.advance")
 
@@ -182,6 +181,8 @@ async def test_a_worker_that_is_told_to_end_hands_back_what_it_has(
         await both.rig.held("engine.advance")
         await trio.to_thread.run_sync(again.ready)
         both.signal(signal.SIGTERM)
+        told_s = trio.current_time()
+    took_s = trio.current_time() - told_s
     both.rig.lift("engine.advance")
     assert [answer.text for answer in answers] == ["word\nword\n"]
 
@@ -192,5 +193,5 @@ async def test_a_worker_that_is_told_to_end_hands_back_what_it_has(
     await process.until(told)
     last = lines(town.at["front"], "/asr")[-1]
     assert last["tries"] == 1, "to hand back costs no try"
-    assert last["seconds"] < 15, "nobody waited for a lease"
+    assert took_s < 15, "nobody waited for a lease"
     assert both.process.wait(60) == DONE

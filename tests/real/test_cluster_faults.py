@@ -252,9 +252,11 @@ async def nothing_is_left(front: Machine) -> None:
             told: dict[str, Any] = json.loads((await client.get("/queue-metrics")).text)["queue"]
             return not told["requests_queued"] and not told["requests_in_flight"]
 
+        async def both_are_seen() -> bool:
+            return "asr_workers 2.0" in (await client.get("/metrics")).text.splitlines()
+
         await process.until(idle)
-        metrics = (await client.get("/metrics")).text.splitlines()
-        assert "asr_workers 2.0" in metrics
+        await process.until(both_are_seen)
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 import trio
 
@@ -94,7 +93,7 @@ async def test_the_process_outlives(server: process.Server, pattern: str) -> Non
     async with trio.open_nursery() as attackers:
         for _ in range(50):
             attackers.start_soon(carry_out, Attack(KILLERS[pattern], "close"), server.url)
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with process.client(server.url) as client:
         assert (await client.get("/health")).json()["status"] == "healthy"
 
 
@@ -122,7 +121,7 @@ async def test_who_leaves_behind_pipelined_requests_ends_the_one_at_work(
 ) -> None:
     request = post("/asr?output=txt", asr_form(audio=sounds.JFK.read_bytes()), "Connection: close")
     rig.order("engine.advance", "hold")
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with process.client(server.url) as client:
         async with await connect_to(server.url) as stream:
             await stream.send_all(request.replace(b"Connection: close", b"A: b") + HEALTH * 3)
             await rig.held("engine.advance")

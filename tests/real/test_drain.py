@@ -114,7 +114,7 @@ async def crowded(
     environment: dict[str, str], log: Path, rig: Rig, **settings: str
 ) -> AsyncIterator[tuple[process.Server, Crowd, httpx.AsyncClient]]:
     with serving_fake(environment, log, rig, GPU_CONCURRENCY="3", **settings) as server:
-        async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as nursery:
+        async with process.client(server.url) as client, trio.open_nursery() as nursery:
             crowd = Crowd(server, rig, nursery)
             await crowd.gather(client)
             yield server, crowd, client
@@ -187,7 +187,7 @@ async def test_who_stalls_does_not_hold_up_the_end(
             await connect_to(server.url) as idle,
             await connect_to(server.url) as half_sent,
             await connect_to(server.url) as paused,
-            httpx.AsyncClient(base_url=server.url) as client,
+            process.client(server.url) as client,
         ):
             await idle.send_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             await hear_out(idle)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from asr.actors.settings import MEGABYTE
+from asr.pipeline.setting import MEGABYTE
 from tests.real import process, sounds
 from tests.real.faulty import Caller, caller
 from tests.real.rig import serving_fake

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are not told"),
 ]
 
-DEADLINE_S = 6
+DEADLINE_S = 10
 BOUNDS = {"ASR_REQUEST_DEADLINE_S": str(DEADLINE_S), "ASR_AUDIO_MAX_S": "60"}
 
 # What each does when it is to decode; what it is asked about the file it tells truly.

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 import trio
 
@@ -25,6 +24,8 @@ from tests.test_grafana import metric_names, sampled
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -126,7 +127,7 @@ def story(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         story = Story(collector)
 
         async def tell() -> None:
-            async with httpx.AsyncClient(base_url=server.url) as client:
+            async with process.client(server.url) as client:
                 await Teller(story, client, rig).all_of_it(junk)
 
         trio.run(partial(tell))

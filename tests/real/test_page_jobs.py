@@ -6,7 +6,6 @@ The engine says "word".
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -274,10 +273,9 @@ async def test_who_does_not_want_it_stays_and_leaves_nothing_at_the_server(
 async def test_a_job_goes_on_when_the_server_comes_back(
     environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
-    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}
+    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs"), "PORT": str(process.free_port())}
     rig.order(STEP, "hold")
     with serving_fake(environment, log, rig, **settings) as server:
-        port = str(urlsplit(server.url).port)
         async with visiting(server.url, tmp_path / "profile") as visitor:
             await visitor.tab.until("!document.querySelector('#leave').hidden")
             await visitor.give(sounds.JFK)
@@ -287,6 +285,6 @@ async def test_a_job_goes_on_when_the_server_comes_back(
             server.process.wait()
             await visitor.tab.run("dispatchEvent(new Event('visibilitychange'))")
             rig.lift(STEP)
-            with serving_fake(environment, log, rig, **settings, PORT=port):
+            with serving_fake(environment, log, rig, **settings):
                 assert await visitor.ended(sounds.JFK.name) == "done"
                 assert await visitor.words() == "word"

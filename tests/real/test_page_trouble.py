@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from tests.real import process, sounds
@@ -116,7 +114,7 @@ async def test_who_cancels_frees_the_server_and_the_next_one_begins(
     orders.lift(STEP)
     assert await visitor.ended(sounds.JFK.name) == "done"
     headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+    async with process.client(server.url, headers=headers) as client:
 
         async def free() -> bool:
             return await process.in_flight(client) == 0
@@ -157,9 +155,9 @@ async def test_a_server_that_ends_in_the_middle_can_be_asked_again(
     environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
     rig.order(STEP, "hold")
-    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs")}  # the next one has them as well
+    # The next one has them as well.
+    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs"), "PORT": str(process.free_port())}
     with serving_fake(environment, log, rig, **settings) as server:
-        port = str(urlsplit(server.url).port)
         async with visiting(server.url, tmp_path / "profile") as visitor:
             await visitor.stays()
             await visitor.give(sounds.JFK)
@@ -170,7 +168,7 @@ async def test_a_server_that_ends_in_the_middle_can_be_asked_again(
             assert "restarted" in await visitor.reads("#reader .state p")
             await visitor.tab.until("!document.querySelector('#trouble').hidden")
             rig.lift(STEP)
-            with serving_fake(environment, log, rig, **settings, PORT=port):
+            with serving_fake(environment, log, rig, **settings):
                 await visitor.tab.until("document.querySelector('#trouble').hidden")
                 await visitor.tab.click("#reader .state button")
                 assert await visitor.ended(sounds.JFK.name) == "done"

@@ -12,7 +12,7 @@ import trio
 from tests.real import process, sounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 pytestmark = [
@@ -33,7 +33,7 @@ async def ask(url: str, answers: list[httpx.Response], file: Path = sounds.AUSTE
 
 async def begun(url: str) -> None:
     """Return when the server is at a request."""
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with process.client(url) as client:
 
         async def busy() -> bool:
             return await process.in_flight(client) == 1
@@ -56,11 +56,12 @@ def server(compiled: dict[str, str], log: Path) -> Iterator[process.Server]:
         yield server
 
 
-async def test_it_is_ready_within_ten_seconds_and_at_sigterm_finishes_what_it_was_asked(
-    server: process.Server, nursery: trio.Nursery
+async def test_it_is_soon_ready_and_at_sigterm_finishes_what_it_was_asked(
+    server: process.Server, record_property: Callable[[str, object], None]
 ) -> None:
     assert server.model == "base"
-    assert server.ready_s < 10, f"ready after {server.ready_s:.1f} s"
+    record_property("ready", f"{server.ready_s:.1f} s")
+    assert server.ready_s < 60
     answers: list[httpx.Response] = []
     async with trio.open_nursery() as asking:
         asking.start_soon(ask, server.url, answers, sounds.JFK)
@@ -80,7 +81,7 @@ async def test_a_second_sigterm_ends_it_at_once(server: process.Server) -> None:
         server.signal(signal.SIGTERM)
         await closing(server.url)
         server.signal(signal.SIGTERM)
-        with trio.fail_after(5):
+        with trio.fail_after(20):
             assert await trio.to_thread.run_sync(server.exit_code) == 128 + signal.SIGTERM
     assert answers == []
 
@@ -92,7 +93,7 @@ async def ask_in_vain(url: str, answers: list[httpx.Response]) -> None:
 
 async def closing(url: str) -> None:
     """Return when the server takes no new requests."""
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with process.client(url) as client:
 
         async def refused() -> bool:
             return (await client.get("/v1/models")).status_code == 503

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-import socket
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from asr.actors.jobs.queue import Bounds, Job
 from asr.actors.jobs.redis.client import QueueRefused
 from asr.actors.jobs.redis.queue import open_redis
 from tests import redis_server
+from tests.real.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,12 +66,6 @@ def guarded(
     )
     with redis_server.running(folder, *options, program=request.param):
         yield Guarded(port, folder)
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as opened:
-        return int(opened.getsockname()[1])
 
 
 async def round_trip(url: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 import trio
 
@@ -13,6 +12,8 @@ from tests.real.rig import serving_fake
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx
 
     from tests.real.rig import Rig
 
@@ -25,7 +26,7 @@ async def test_a_call_is_held_until_it_is_let_go(
     rig.order("engine.advance", "hold")
     answers: list[httpx.Response] = []
     with serving_fake(environment, log, rig) as server:
-        async with httpx.AsyncClient(base_url=server.url) as client, trio.open_nursery() as nursery:
+        async with process.client(server.url) as client, trio.open_nursery() as nursery:
 
             async def ask() -> None:
                 files = process.upload(sounds.JFK)

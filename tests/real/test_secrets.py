@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
-MARK = "7f3a9c"
+MARK = "7f3a9zq"  # no hexadecimal number
 NAME = "my diary"  # of a file: who sent it may hear it again, the log may not
 KEY = f"key-{MARK}"
 SETTINGS = {

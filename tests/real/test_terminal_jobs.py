@@ -9,7 +9,6 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -112,7 +111,8 @@ def test_without_the_right_key_nobody_is_served(server: process.Server) -> None:
 def test_who_watches_is_there_when_the_server_comes_back(
     environment: dict[str, str], log: Path, rig: Rig, tmp_path: Path
 ) -> None:
-    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs"), "API_KEYS": KEY}
+    port = str(process.free_port())
+    settings = {"ASR_JOBS_DIR": str(tmp_path / "jobs"), "API_KEYS": KEY, "PORT": port}
     rig.order(STEP, "hold")
     with serving_fake(environment, log, rig, **settings) as server:
         url = server.url
@@ -132,7 +132,7 @@ def test_who_watches_is_there_when_the_server_comes_back(
             server.process.kill()
             server.process.wait()
             rig.lift(STEP)
-            with serving_fake(environment, log, rig, **settings, PORT=str(urlsplit(url).port)):
+            with serving_fake(environment, log, rig, **settings):
                 heard += [json.loads(line) for line in watcher.stdout]
                 said = watcher.stderr.read()
     assert (watcher.returncode, heard[-1]["event"]) == (0, "done")

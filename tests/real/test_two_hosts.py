@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.real.hosts import Hosts, Machine
 
-LEASE_S = 1.0
+LEASE_S = 3.0
 PORT = 6379
 
 pytestmark = [

@@ -148,7 +148,11 @@ def answering(launchd: FakeLaunchd) -> Run:
         ({"run": FakeSystemd(fails=("--property=Version",))}, "Access denied", 69),
         ({"run": FakeSystemd(fails=("enable",))}, f"enable {UNIT} failed: Access denied", 1),
         ({"run": FakeSystemd(fails=("--version",))}, "cannot run the server by itself", 1),
-        ({"settings": {"CACHE_DIR": "cache"}}, "'cache' in the settings is not an absolute path", 2),
+        (
+            {"settings": {"CACHE_DIR": "cache"}},
+            "'cache' in the settings is not an absolute path",
+            2,
+        ),
         ({"settings": {"HF_HOME": "/a\nb"}}, "control characters", 2),
         ({"prefix": Path("/home/ada/.cache/uv/archive-v0/x")}, "uv's cache", 2),
     ],

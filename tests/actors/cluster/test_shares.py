@@ -160,18 +160,25 @@ async def test_what_takes_long_elsewhere_is_done_here_too(
     pair: Pair, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that is alive and does not get on: it fetches the model, or is another's as well."""
-    monkeypatch.setattr(pool, "LATE_S", 0.01)  # real seconds, as the queue's thread takes them
+    monkeypatch.setattr(pool, "LATE_S", 0.01)  # real seconds, as the blobs' threads take them
     async with pair.open(mock_clock):
         whole = await pair.alone()
-        pair.homes[1].gpu.hold()
+        one, two = pair.homes
+        one.gpu.hold()
+        two.gpu.hold()
+
+        async def go_on() -> None:  # nothing is done here before the helper has something
+            await pair.helped(1)
+            one.gpu.release()
+
         async with pair.helping():
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(pair.helped, 1)
+                nursery.start_soon(go_on)
                 shared = await pair.transcribe()
             left = await pair.left()
-            pair.homes[1].gpu.release()
+            two.gpu.release()
         assert shared == whole
-        assert len(pair.homes[0].script.admitted) == 40
+        assert len(one.script.admitted) == 40
         assert left[:2] == (NOTHING_LEFT, 0)
 
 

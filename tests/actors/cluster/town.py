@@ -81,13 +81,13 @@ class Town:
             self.home.open(clock) as worker,
             open_receiver(SETTINGS, self.folder / "spool") as receiver,
         ):
-            clock.autojump_threshold = inf  # the queue's thread takes real time
+            clock.autojump_threshold = inf  # the blobs' threads take real time
             clock.rate = 1.0
             in_hand = InHand()
             hands = Hands(HeldRunner(worker, self.blobs, "w1"), no_durable_jobs, in_hand)
             standing = partial(standing_of, worker, in_hand, name="w1", slots=2, lanes=lanes)
             async with (
-                on_the_roster(self.roster, standing),
+                on_the_roster(self.roster, standing, lease_s=15),
                 trio.open_nursery() as nursery,
                 open_remote(
                     SETTINGS,

@@ -4,8 +4,6 @@ They want two fixtures: ``open_queue`` opens the queue (``OpenQueue`` of ``doing
 each time in a test; ``keeps`` says whether anything is left of it when it was closed.
 """
 
-import pytest
-
 from tests.actors.jobs.promises_keeping import Keeping
 from tests.actors.jobs.promises_lasting import Lasting, Noticing
 from tests.actors.jobs.promises_leaving import Leaving
@@ -13,6 +11,5 @@ from tests.actors.jobs.promises_telling import Telling
 from tests.actors.jobs.promises_working import Working
 
 
-@pytest.mark.timeout(30)
 class Promises(Keeping, Telling, Working, Lasting, Noticing, Leaving):
     """All of them."""
