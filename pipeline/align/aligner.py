@@ -98,14 +98,18 @@ class Alignment:
 
         Raises AlignmentUnavailable, in the first step, and NotEnoughMemory.
         """
-        if self._loaded is None:
+        try:
             with computing(self._device):
-                self._loaded = self._networks.get(self._language)
+                return self._advance()
+        except Exception:
+            self._networks.give_back(self)
+            raise
+
+    def _advance(self) -> tuple[Segment, ...]:
+        if self._loaded is None:
+            self._loaded = self._networks.get(self._language)
             return ()
-        if not self._steps:
-            return ()
-        with computing(self._device):
-            return self._align(self._loaded, self._steps.pop(0))
+        return self._align(self._loaded, self._steps.pop(0)) if self._steps else ()
 
     def _align(self, loaded: Loaded, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         spellings = [spell(segment.text, self._language, loaded.alphabet) for segment in segments]

@@ -43,9 +43,10 @@ class Networks:
         self._next = ""  # who was refused first: nobody else is lent a network until there is room
 
     def lend(self, language: str, borrower: object) -> bool:
-        """Whether ``borrower`` may ``get`` a network, which is kept for as long as it lives.
+        """Whether ``borrower`` may ``get`` a network, which is kept until it is given back.
 
-        Not while KEPT others are lent. Raises AlignmentUnavailable.
+        Who is gone has given back, too. Not while KEPT others are lent. Raises
+        AlignmentUnavailable.
         """
         name = known(language, self._names)
         lent = self._lent()
@@ -57,6 +58,11 @@ class Networks:
         self._next = ""
         self._borrowers[name].add(borrower)
         return True
+
+    def give_back(self, borrower: object) -> None:
+        """It needs no network any more: what it has failed with may keep it for long."""
+        for borrowers in self._borrowers.values():
+            borrowers.discard(borrower)
 
     def _lent(self) -> set[str]:
         return {name for name, borrowers in self._borrowers.items() if len(borrowers)}

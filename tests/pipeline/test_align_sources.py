@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asr.pipeline.align import sources
+from asr.pipeline.align.aligner import Alignment
 from asr.pipeline.align.networks import Loaded, Networks
 from asr.pipeline.align.sources import (
     CONFIGS,
@@ -22,8 +23,10 @@ from asr.pipeline.align.sources import (
     published,
 )
 from asr.pipeline.align.wording import Alphabet
+from asr.pipeline.audio import Audio
 from asr.pipeline.errors import AlignmentUnavailable
 from asr.pipeline.models import ModelSettings
+from asr.pipeline.speakers import Align
 
 NAMES = {code: f"network of {code}" for code in ("de", "en", "fr")}
 
@@ -93,6 +96,18 @@ def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
     assert not networks.lend("fr", Borrower())
     borrowers.clear()
     assert networks.lend("de", Borrower())
+
+
+def test_who_fails_lends_nothing_any_more_whoever_keeps_the_error(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf.fails = True
+    networks = Networks(NAMES, shelf.read)
+    task = Alignment(networks, Align(Audio(tmp_path, 0), (), "de"), "cpu")
+    assert networks.lend("de", task)
+    with pytest.raises(AlignmentUnavailable, match="de is out"):
+        task.advance()
+    others = [Borrower(), Borrower()]
+    assert [networks.lend(*each) for each in zip(("en", "fr"), others, strict=True)] == [True] * 2
 
 
 def test_the_blank_is_what_the_network_was_trained_with_and_a_tokenizer_adds_no_labels() -> None:
