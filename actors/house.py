@@ -283,7 +283,7 @@ async def open_house(
             fetcher=fetcher,
             receiver=await nursery.start(run_receiver, spool, limits(settings)),
             listener=listener,
-            librarian=await nursery.start(run_librarian, models.find, models.fetch),
+            librarian=await nursery.start(run_librarian, models.find, models.download),
             letters=await nursery.start(run_librarian, tools.find_letters, tools.fetch_letters),
             gpu=gpu,
             metrics=metrics,

@@ -77,8 +77,8 @@ class Metrics:
             buckets=AUDIO_MB,
             registry=registry,
         )
-        registry.register(info := _Info())
-        self._info = info
+        self._info = _Info()
+        registry.register(self._info)
         self._memory = Gauge(
             "whisperx_vram_allocated_bytes", "Array memory in use", registry=registry
         )

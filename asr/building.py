@@ -115,7 +115,7 @@ def tools(settings: Settings, device: Device) -> Tools:
     """The networks beside Whisper's, as far as they are wanted, and there are any."""
     from asr.actors.tools import Tools
     from asr.pipeline.align.aligner import WordAligner
-    from asr.pipeline.align.sources import Sparing, fetch, find
+    from asr.pipeline.align.sparing import Letters
     from asr.pipeline.device import pick_device
     from asr.pipeline.diarize.diarizer import SpeakerDiarizer
     from asr.pipeline.diarize.sources import find_source
@@ -126,12 +126,13 @@ def tools(settings: Settings, device: Device) -> Tools:
     log.info("speakers are told apart by %s", source.name if source else "nothing: not installed")
     wanted = speakers.align_device
     align_on = pick_device(device if wanted in ("auto", "off") else wanted, setting="ALIGN_DEVICE")
+    letters = Letters(models)
     return Tools(
         finder=partial(SpeechFinder, device=device),
         diarizer=partial(SpeakerDiarizer, source, speakers, device=device) if source else None,
         aligner=partial(WordAligner, models, device=align_on) if wanted != "off" else None,
-        find_letters=partial(find, settings=models),
-        fetch_letters=Sparing(partial(fetch, settings=models)),
+        find_letters=letters.find,
+        fetch_letters=letters.fetch,
         networks=networks(source),
     )
 

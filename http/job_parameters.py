@@ -89,7 +89,7 @@ AFTER = text("after", "Those older than the job of this id.", example="job_5f1d3
 STATE = choice(
     "state",
     "Only those that stand so.",
-    dict(zip(STATES, STATES, strict=True)),
+    {state: state for state in STATES},
     default=None,
     repeats=True,
 )

@@ -105,7 +105,7 @@ class ModelStore:
         Blocks, for minutes if it must download: call it in a thread. Raises UnknownModel, and
         ModelUnavailable if the weights cannot be had.
         """
-        return self.find(name) or self._downloaded(self.resolve(name))
+        return self.find(name) or self.download(name)
 
     def find(self, name: str) -> Path | None:
         """As ``fetch``, without the network: None for what has to be downloaded."""
@@ -140,8 +140,9 @@ class ModelStore:
         source = self._embedded(name)
         return unpack(source, self._converted) if source and source.find() else None
 
-    def _downloaded(self, name: str) -> Path:
-        repo = _repo(name)
+    def download(self, name: str) -> Path:
+        """As ``fetch``, for what ``find`` has not found: it does not look for that again."""
+        repo = _repo(self.resolve(name))
         return self._hub.download(repo, revision=self._allowed.revision(repo))
 
     def describe(self, name: str) -> ModelInfo:

@@ -11,6 +11,8 @@ import trio
 from asr.pipeline.errors import AsrError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asr.actors.jobs.queue import JobQueue, Stats
     from asr.actors.jobs.redis.roster import Roster, Worker
 
@@ -40,12 +42,12 @@ class View:
     @property
     def device(self) -> str:
         """What the workers run on."""
-        return "+".join(sorted({worker.device for worker in self.workers})) or "none"
+        return _each_once(worker.device for worker in self.workers)
 
     @property
     def compute_type(self) -> str:
         """The precision that they compute in."""
-        return "+".join(sorted({worker.compute_type for worker in self.workers})) or "none"
+        return _each_once(worker.compute_type for worker in self.workers)
 
     @property
     def accelerated(self) -> bool:
@@ -69,6 +71,10 @@ class View:
     def serves(self, model: str) -> bool:
         """Whether a job for this model would be taken; who is not there yet may take any."""
         return not self.workers or any(does(worker, model) for worker in self.workers)
+
+
+def _each_once(words: Iterable[str]) -> str:
+    return "+".join(sorted(set(words))) or "none"
 
 
 def does(worker: Worker, model: str) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from asr.pipeline.align.emissions import SHORTEST, listen
 from asr.pipeline.align.networks import Networks
 from asr.pipeline.align.paths import find_path
-from asr.pipeline.align.sources import Sparing, published, read
+from asr.pipeline.align.sources import published, read
+from asr.pipeline.align.sparing import Sparing
 from asr.pipeline.align.wording import part, place_words, spell
 from asr.pipeline.audio import SAMPLE_RATE
 from asr.pipeline.heavy import import_torch

@@ -12,9 +12,8 @@ import importlib.util
 import ssl
 import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from asr.pipeline.align.emissions import TorchaudioNetwork, TransformersNetwork
 from asr.pipeline.align.networks import Loaded, known
@@ -25,11 +24,9 @@ from asr.pipeline.heavy import IMPORTING
 from asr.pipeline.hub import ANSWER_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from asr.pipeline.models import ModelSettings
-
-T = TypeVar("T")
 
 TABLES = ("DEFAULT_ALIGN_MODELS_TORCH", "DEFAULT_ALIGN_MODELS_HF")  # an earlier one goes first
 BUNDLES = "https://download.pytorch.org/torchaudio/models/"
@@ -37,43 +34,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 CONFIGS = ("config.json", "vocab.json")
 EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
-RETRY_AFTER_S = 600.0  # a machine without a network does not try for each request
 DOWNLOAD_MAX_S = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """A network that could not be had: why, and until when that is not tried again."""
-
-    reason: str
-    until: float
-
-
-class Sparing(Generic[T]):
-    """Does something with a name, but not at once again if AlignmentUnavailable came of it.
-
-    ``clock`` counts seconds.
-    """
-
-    def __init__(
-        self, work: Callable[[str], T], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._work = work
-        self._clock = clock
-        self._missed: dict[str, Missed] = {}
-
-    def __call__(self, name: str) -> T:
-        """What comes of the work, or what came of it last. Raises AlignmentUnavailable."""
-        missed = self._missed.get(name)
-        if missed and self._clock() < missed.until:
-            raise AlignmentUnavailable(missed.reason)
-        try:
-            done = self._work(name)
-        except AlignmentUnavailable as error:
-            self._missed[name] = Missed(error.message, self._clock() + RETRY_AFTER_S)
-            raise
-        self._missed.pop(name, None)
-        return done
 
 
 def published() -> Mapping[str, str]:

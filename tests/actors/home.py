@@ -54,7 +54,7 @@ class FakeStore:
     def find(self, _name: str) -> Path | None:
         return self._folder if self._folder.exists() else None
 
-    def fetch(self, _name: str) -> Path:
+    def download(self, _name: str) -> Path:
         self._folder.mkdir(exist_ok=True)
         return self._folder
 

@@ -12,16 +12,8 @@ import pytest
 from asr.pipeline.align import sources
 from asr.pipeline.align.aligner import Alignment
 from asr.pipeline.align.networks import Loaded, Networks
-from asr.pipeline.align.sources import (
-    CONFIGS,
-    RETRY_AFTER_S,
-    WEIGHTS,
-    Sparing,
-    fetch,
-    find,
-    heard_labels,
-    published,
-)
+from asr.pipeline.align.sources import CONFIGS, WEIGHTS, fetch, find, heard_labels, published
+from asr.pipeline.align.sparing import RETRY_AFTER_S, Letters, Sparing
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.audio import Audio
 from asr.pipeline.errors import AlignmentUnavailable
@@ -155,6 +147,19 @@ def test_what_is_on_this_disk_is_not_fetched(tmp_path: Path) -> None:
     assert find("de", settings) is None
     with pytest.raises(AlignmentUnavailable, match="'xx' is known"):
         find("xx", settings)
+
+
+def test_what_could_not_be_fetched_is_not_read_for_each_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(tmp_path / "align" / "jonatasgrosman--wav2vec2-large-xlsr-53-japanese")
+    letters = Letters(ModelSettings(tmp_path, hf_home=tmp_path, hf_hub_offline=True))
+    assert letters.find("ja") is None
+    with pytest.raises(AlignmentUnavailable, match="is damaged on this server"):
+        letters.fetch("ja")
+    monkeypatch.setattr(sources, "find_damaged", None)
+    with pytest.raises(AlignmentUnavailable, match="is damaged on this server"):
+        letters.find("ja")
 
 
 def damage(folder: Path) -> None:

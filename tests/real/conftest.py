@@ -122,6 +122,12 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("log") / "stderr.txt"
 
 
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """As ``rig``, for a server that all tests of a module ask."""
+    return Rig(tmp_path_factory.mktemp("orders"))
+
+
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     """Orders for a server that is started with ``program=rigged(rig)``."""

@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from tests.real import process, sounds
-from tests.real.browser import CHROMIUM, browsing
+from tests.real.browser import browsing
 from tests.real.rig import Rig, rigged
-from tests.real.visitor import PATIENCE_S, Visitor, visiting
+from tests.real.visitor import IN_CHROMIUM, PATIENCE_S, Visitor, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,22 +20,13 @@ if TYPE_CHECKING:
 
     from tests.real.browser import Tab
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = IN_CHROMIUM
 
 TWO = sounds.RECORDINGS / "two-people.flac"
 VOICES = "diarizer.begin"
 GROWN = "document.querySelector('p.growing')?.innerText"
 NOW = "(document.querySelector('.word.now')?.innerText ?? '')"
 PLACE = "document.querySelector('.wave-box').getAttribute('aria-valuenow')"
-
-
-@pytest.fixture(scope="module")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    return Rig(tmp_path_factory.mktemp("orders"))
 
 
 @pytest.fixture(scope="module")

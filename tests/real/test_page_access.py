@@ -18,9 +18,8 @@ import pytest
 from asr.http.page.pages import FOLDER
 from asr.pipeline.languages import NAMES
 from tests.real import process, sounds
-from tests.real.browser import CHROMIUM
 from tests.real.rig import Rig, serving_fake
-from tests.real.visitor import visiting
+from tests.real.visitor import IN_CHROMIUM, visiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
 
     from tests.real.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = IN_CHROMIUM
 
 AXE = "4.14.1"
 INSTALL = ("install", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
@@ -42,10 +37,8 @@ FRAME_S_MAX = 0.5  # on a busy machine; a person feels more than that
 
 
 @pytest.fixture(scope="module")
-def server(
-    environment: dict[str, str], log: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[process.Server]:
-    with serving_fake(environment, log, Rig(tmp_path_factory.mktemp("orders"))) as server:
+def server(environment: dict[str, str], log: Path, orders: Rig) -> Iterator[process.Server]:
+    with serving_fake(environment, log, orders) as server:
         yield server
 
 

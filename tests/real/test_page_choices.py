@@ -9,9 +9,8 @@ import pytest
 import trio
 
 from tests.real import process
-from tests.real.browser import CHROMIUM
 from tests.real.rig import Rig, serving_fake
-from tests.real.visitor import PATIENCE_S, kept, visiting
+from tests.real.visitor import IN_CHROMIUM, PATIENCE_S, kept, visiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
 
     from tests.real.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = IN_CHROMIUM
 
 KEY = "open-sesame"
 NAME = "talk.wav"
@@ -71,10 +66,8 @@ LOOKS = """{
 
 
 @pytest.fixture(scope="module")
-def server(
-    environment: dict[str, str], log: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[process.Server]:
-    with serving_fake(environment, log, Rig(tmp_path_factory.mktemp("orders"))) as server:
+def server(environment: dict[str, str], log: Path, orders: Rig) -> Iterator[process.Server]:
+    with serving_fake(environment, log, orders) as server:
         yield server
 
 

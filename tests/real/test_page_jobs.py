@@ -12,9 +12,8 @@ import pytest
 import trio
 
 from tests.real import process, sounds
-from tests.real.browser import CHROMIUM
 from tests.real.rig import Rig, serving_fake
-from tests.real.visitor import visiting
+from tests.real.visitor import IN_CHROMIUM, visiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -22,11 +21,7 @@ if TYPE_CHECKING:
 
     from tests.real.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = IN_CHROMIUM
 
 KEY = "open-sesame"
 STEP = "engine.advance"
@@ -62,11 +57,6 @@ SLOW = """{
 }"""
 OTHERS = "[...document.querySelectorAll('#jobs-list li')]"
 STATE = "document.querySelector('#reader .state p')?.innerText"
-
-
-@pytest.fixture(scope="module")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    return Rig(tmp_path_factory.mktemp("orders"))
 
 
 @pytest.fixture(scope="module")

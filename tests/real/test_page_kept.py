@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.real import process, sounds
-from tests.real.browser import CHROMIUM
 from tests.real.rig import Rig, serving_fake
-from tests.real.visitor import kept, visiting
+from tests.real.visitor import IN_CHROMIUM, kept, visiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -17,11 +16,7 @@ if TYPE_CHECKING:
 
     from tests.real.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
+pytestmark = IN_CHROMIUM
 
 STEP = "engine.advance"
 FIRST, SECOND = "first.wav", "second.wav"
@@ -52,11 +47,6 @@ LATE = """{
         return answer;
     };
 }"""
-
-
-@pytest.fixture(scope="module")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    return Rig(tmp_path_factory.mktemp("orders"))
 
 
 @pytest.fixture(scope="module")

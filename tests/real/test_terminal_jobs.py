@@ -28,11 +28,6 @@ STEP = "engine.advance"
 
 
 @pytest.fixture(scope="module")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    return Rig(tmp_path_factory.mktemp("orders"))
-
-
-@pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = str(tmp_path_factory.mktemp("jobs"))
     return {"ASR_JOBS_DIR": folder, "API_KEYS": KEY, "ASR_CACHE_MAX_MB": "0"}

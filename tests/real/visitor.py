@@ -8,13 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import trio
 
-from tests.real.browser import Tab, browsing
+from tests.real.browser import CHROMIUM, Tab, browsing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+# What each test with a visitor is.
+IN_CHROMIUM = [
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
 
 PATIENCE_S = 60.0  # of ours with a browser, on a busy machine
 
