@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
-RUN_S = 40  # of requests; a busy machine makes fewer of them
+RUN_S = 25  # of requests; a busy machine makes fewer of them
 # Not among them: whether what the description forbids is refused. Forms are read as people write
 # them, and more is taken than is described.
 CHECKS = (
