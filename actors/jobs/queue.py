@@ -25,8 +25,10 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")  # also the kinds of a job's last event
 
-# A process that dies at work costs the job that it was at a try; who loses so many is given up.
+# A process that dies at work costs the job that it was at a try. Who loses so many in a row, and comes
+# no further, is given up: one more of these events in all shows that it came further.
 TRIES_MAX = 3
+FURTHER = "segment"
 
 WORK_CHARACTERS_MAX = 1 << 20  # base64 of known speakers' clips is the most of it
 
@@ -56,10 +58,13 @@ class ClientBusy(Busy):
 
 
 class Poison(AsrError):
-    """So many processes died at this job that it is given up."""
+    """So many processes died at this job, and it came no further, that it is given up."""
 
     def __init__(self) -> None:
-        super().__init__(f"{TRIES_MAX} processes ended while they worked on this job")
+        super().__init__(
+            f"{TRIES_MAX} processes in a row ended while they worked on this job, "
+            "and it came no further"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,9 @@ class Run:
 class Handler(Protocol):
     """Does a job, and returns its result.
 
-    An AsrError fails the job for good; a crash of the process costs it a try. Cancelled when the
-    job is, when another worker has taken it over, and when ``work`` is: then it goes back to its
-    place at once, and that costs no try.
+    An AsrError fails the job for good; a crash of the process costs it a try, of which it has three
+    each time that it has come FURTHER. Cancelled when the job is, when another worker has taken it
+    over, and when ``work`` is: then it goes back to its place at once, and that costs no try.
     """
 
     async def __call__(self, run: Run, /) -> bytes: ...

@@ -12,7 +12,7 @@ import trio
 from asr.actors.jobs.local import ledger
 from asr.actors.jobs.local.journal import UNWRITTEN
 from asr.actors.jobs.local.ledger import Outcome
-from asr.actors.jobs.queue import TRIES_MAX, Poison, Run
+from asr.actors.jobs.queue import Poison, Run
 from asr.pipeline.errors import AsrError
 from asr.pipeline.records import dump_error
 
@@ -30,9 +30,6 @@ REFUSED_S = 5.0
 
 # So many events that could not be written yet are more than any disk is slow for.
 UNWRITTEN_MAX = 10_000
-
-POISONED = Outcome("failed", failure=dump_error(Poison()))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hands:
@@ -113,11 +110,11 @@ class Hands:
         live.scope = trio.CancelScope()
         try:
             with live.scope:
-                if tries >= TRIES_MAX:
-                    await self._finish(live, POISONED)
-                elif run := await self._begin(live):
+                if run := await self._begin(live):
                     await self._finish(live, await _outcome(handler, run))
                     self.floor.pace.record(trio.current_time() - began_s)
+        except Poison as poison:
+            await self._finish(live, _failed(poison))
         except UNWRITTEN:
             raise
         except Exception:
@@ -128,7 +125,7 @@ class Hands:
                 await self._put_back(live, tries=tries)
 
     async def _begin(self, live: Live) -> Run | None:
-        """Write down that a try begins; None if the job is over."""
+        """Write down that a try begins; None if the job is over. Raises Poison."""
         async with live.book.turn:
             if live.over:
                 return None
@@ -186,4 +183,8 @@ async def _outcome(handler: Handler, run: Run) -> Outcome:
     try:
         return Outcome("done", result=await handler(run))
     except AsrError as error:
-        return Outcome("failed", failure=dump_error(error))
+        return _failed(error)
+
+
+def _failed(error: AsrError) -> Outcome:
+    return Outcome("failed", failure=dump_error(error))

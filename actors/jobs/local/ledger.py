@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asr.actors.jobs.local.pages import has, row_of
-from asr.actors.jobs.queue import Notice, State, dumped
+from asr.actors.jobs.queue import FURTHER, TRIES_MAX, Notice, Poison, State, dumped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asr.actors.jobs.queue import Job
 
 # ``row`` counts jobs as they came. What may be long stands last: SQLite reads a row from its front.
+# ``further`` has how far a job had come when a try began, and how many tries it had lost until then.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -47,6 +48,11 @@ CREATE TABLE IF NOT EXISTS events (
     data TEXT NOT NULL,
     PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS further (
+    job INTEGER PRIMARY KEY,
+    told INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS results (job INTEGER PRIMARY KEY, result BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notices (
     job INTEGER PRIMARY KEY,
@@ -91,15 +97,31 @@ def insert(db: Connection, job: Job, *, now_s: float) -> int | None:
 
 
 def begin(db: Connection, row: int, *, tries: int, now_s: float) -> tuple[str, dict[str, int]]:
-    """A try begins: what is to be done, and how many events were told so far, by kind."""
+    """A try begins: what is to be done, and how many events were told so far, by kind.
+
+    Raises Poison if it is one too many.
+    """
+    told = dict(
+        db.execute("SELECT kind, count(*) FROM events WHERE job = ? GROUP BY kind", (row,))
+    )
+    _expect_more(db, row, told.get(FURTHER, 0), lost=tries - 1)
     db.execute(
         "UPDATE jobs SET state = 'running', tries = ?, started_s = coalesce(started_s, ?) "
         "WHERE row = ?",
         (tries, now_s, row),
     )
     ((work,),) = db.execute("SELECT work FROM jobs WHERE row = ?", (row,))
-    told = db.execute("SELECT kind, count(*) FROM events WHERE job = ? GROUP BY kind", (row,))
-    return work, dict(told)
+    return work, told
+
+
+def _expect_more(db: Connection, row: int, told: int, *, lost: int) -> None:
+    """Raise Poison for a job that has lost too many tries since it last came further."""
+    found = db.execute("SELECT told, tries FROM further WHERE job = ?", (row,)).fetchone()
+    before, spared = found or (0, 0)
+    if told > before:
+        db.execute("REPLACE INTO further VALUES (?, ?, ?)", (row, told, lost))
+    elif lost - spared >= TRIES_MAX:
+        raise Poison
 
 
 def add(db: Connection, row: int, after: int, told: Sequence[Told]) -> None:
@@ -144,7 +166,7 @@ def delete(db: Connection, job_id: str) -> bool:
     row = row_of(db, job_id)
     if not db.execute("DELETE FROM jobs WHERE row = ? AND ended_s IS NOT NULL", (row,)).rowcount:
         return False
-    for table in ("events", "results", "notices"):
+    for table in ("events", "further", "results", "notices"):
         db.execute(f"DELETE FROM {table} WHERE job = ?", (row,))
     return True
 

@@ -97,15 +97,20 @@ local function requeue(q, id)
   enqueue(q, id, true)
 end
 
--- Its process has died at it, or as good as: another try, if there is one left.
+-- Its process has died at it, or as good as: another try, if there is one left since it came further.
 local function lose(q, id, tries_max, poison)
-  local tries = redis.call('HGET', q .. 'job:' .. id, 'tries')
-  if not tries then
+  local job = redis.call('HMGET', q .. 'job:' .. id, 'tries', 'spared', 'told')
+  if not job[1] then
     redis.call('ZREM', q .. 'leases', id)
-  elseif tonumber(tries) >= tries_max then
-    end_job(q, id, 'failed', poison)
-  else
+    return
+  end
+  local told = tonumber(redis.call('HGET', q .. 'told:' .. id, FURTHER) or 0)
+  local further = told > tonumber(job[3] or 0)
+  if further then redis.call('HSET', q .. 'job:' .. id, 'spared', job[1], 'told', told) end
+  if further or tonumber(job[1]) - tonumber(job[2] or 0) < tries_max then
     requeue(q, id)
+  else
+    end_job(q, id, 'failed', poison)
   end
 end
 

@@ -125,8 +125,9 @@ async def heard(queue: JobQueue, job_id: str, *, after: int = 0) -> list[Event]:
         return [event async for event in events]
 
 
-async def first_heard(queue: JobQueue, job_id: str) -> Event:
-    async with queue.events(job_id) as events:
+async def first_heard(queue: JobQueue, job_id: str, *, after: int = 0) -> Event:
+    """A job's next event after a number."""
+    async with queue.events(job_id, after=after) as events:
         async for event in events:
             return event
     raise AssertionError("there was no event")

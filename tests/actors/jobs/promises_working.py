@@ -26,8 +26,9 @@ async def crash(queue: JobQueue, *, telling: str = "") -> None:
 
     async def handler(run: Run, /) -> bytes:
         if telling:
+            known = sum(run.told.values())
             run.tell("segment", {"text": telling})
-            await first_heard(queue, run.job.id)
+            await first_heard(queue, run.job.id, after=known)
         raise Bug
 
     with pytest.RaisesGroup(Bug, flatten_subgroups=True, allow_unwrapped=True):
@@ -254,6 +255,21 @@ class Working:
             assert event.data == {"error": stands.failure}
             assert stands.failure is not None
             assert isinstance(load_error(stands.failure), Poison)
+
+    async def test_a_job_that_comes_further_is_not_given_up(self, open_queue: OpenQueue) -> None:
+        async with open_queue() as queue:
+            await submit(queue, "a1")
+            for number in range(TRIES_MAX + 1):
+                await crash(queue, telling=f"{number}")
+            for _ in range(TRIES_MAX - 1):
+                await crash(queue)
+            assert (await queue.standing("a1")).state == "queued"
+            await crash(queue)
+            async with at_work(queue):
+                *told, last = await heard(queue, "a1")
+            assert len(told) == TRIES_MAX + 1
+            assert isinstance(load_error(last.data["error"]), Poison)
+            assert (await queue.standing("a1")).tries == 2 * TRIES_MAX + 1
 
     async def test_a_full_queue_takes_back_what_was_taken(self, open_queue: OpenQueue) -> None:
         async with open_queue(Bounds(durable_max=1)) as queue:

@@ -13,7 +13,7 @@ from asr.actors.jobs.local.journal import Journal, open_journal
 from asr.actors.jobs.local.queue import open_local
 from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
-from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, heard, submit
+from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, first_heard, heard, submit
 from tests.actors.jobs.promises import Promises
 
 T = TypeVar("T")
@@ -100,22 +100,23 @@ async def test_a_job_at_which_the_process_dies_again_and_again_is_given_up(tmp_p
     folder = tmp_path / "0"
     async with opened(folder) as queue:
         await submit(queue, "a1", "a2", webhook="http://one.example")
-    for tries in range(1, TRIES_MAX + 1):
+    for tries in range(1, TRIES_MAX + 3):
         async with opened(folder) as queue, at_work(queue) as attempts:
             attempt = await attempts.next()
             assert (attempt.name, attempt.run.tries) == ("a1", tries)
-            assert attempt.run.told.get("segment", 0) == tries - 1
-            attempt.tell("segment", tries=tries)
-            async with queue.events("a1", after=tries - 1) as events:
-                await anext(events)
+            told = min(tries - 1, 2)
+            assert attempt.run.told.get("segment", 0) == told
+            if told < 2:  # so far the job comes further each time
+                attempt.tell("segment", tries=tries)
+                await first_heard(queue, "a1", after=told)
             folder = await snapshot(folder, tmp_path / f"{tries}")
     async with opened(folder) as queue:
         stands = await queue.standing("a1")
-        assert (stands.state, stands.tries, stands.place) == ("queued", TRIES_MAX, 1)
+        assert (stands.state, stands.tries, stands.place) == ("queued", TRIES_MAX + 2, 1)
         async with at_work(queue) as attempts:
             assert (await attempts.next()).name == "a2"
             *told, last = await heard(queue, "a1")
-        assert [event.data for event in told] == [{"tries": 1}, {"tries": 2}, {"tries": 3}]
+        assert [event.data for event in told] == [{"tries": 1}, {"tries": 2}]
         assert isinstance(load_error(last.data["error"]), Poison)
         assert (await queue.take_notice(lease_s=1.0)).job_id == "a1"
 
