@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -165,8 +166,11 @@ async def browsing(profile: Path, *options: str) -> AsyncIterator[Tab]:
     argv = [CHROMIUM, *QUIET, *flags]
     # It reads from 3 and writes to 4.
     script = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+    # What it keeps beside its profile stays behind when it is killed; sockets want a short path.
+    beside = tempfile.TemporaryDirectory(prefix="asr-browser-", ignore_cleanup_errors=True)
     process = await trio.lowlevel.open_process(
         ["/bin/bash", "-c", script, "bash", *argv],
+        env={**os.environ, "TMPDIR": beside.name},
         pass_fds=(theirs_in, theirs_out),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -183,3 +187,4 @@ async def browsing(profile: Path, *options: str) -> AsyncIterator[Tab]:
         process.kill()
         with trio.CancelScope(shield=True):
             await process.wait()
+        beside.cleanup()
