@@ -12,7 +12,7 @@ from asr.pipeline.engine import Engine, ModelFolder, Row, Said, SoFar
 from asr.pipeline.errors import AsrError, EngineRestarted, NotEnoughMemory
 from asr.pipeline.types import Decoding, Detected, Window
 
-Told: TypeAlias = list[tuple[Detection, Detected | AsrError]]
+Detections: TypeAlias = list[tuple[Detection, Detected | AsrError]]
 Refused: TypeAlias = list[tuple[Row, AsrError]]
 
 
@@ -25,7 +25,7 @@ class Turn(NamedTuple):
     growing: tuple[Row, ...] = ()  # rows whose text so far somebody wants to see
 
 
-class Outcome(NamedTuple):
+class TurnOutcome(NamedTuple):
     """What came of a turn."""
 
     said: Said | None  # None: memory ran out, and the engine has forgotten its batch
@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     grown: tuple[tuple[Row, SoFar], ...] = ()
 
 
-def take_turn(engine: Engine, turn: Turn) -> Outcome:
+def take_turn(engine: Engine, turn: Turn) -> TurnOutcome:
     """One turn of the batch."""
     engine.drop(turn.gone)
     try:
@@ -45,11 +45,11 @@ def take_turn(engine: Engine, turn: Turn) -> Outcome:
         so_far = engine.growing(growing) if growing else ()
     except NotEnoughMemory:
         engine.reset()
-        return Outcome(None, [])
-    return Outcome(said, refused, left_out, tuple(zip(growing, so_far, strict=True)))
+        return TurnOutcome(None, [])
+    return TurnOutcome(said, refused, left_out, tuple(zip(growing, so_far, strict=True)))
 
 
-def detect(engine: Engine, asked: Sequence[Detection]) -> Told | None:
+def detect(engine: Engine, asked: Sequence[Detection]) -> Detections | None:
     """The languages of windows on one model; None if memory ran out, and the batch is forgotten."""
     try:
         return _detect(engine, asked)
@@ -58,7 +58,7 @@ def detect(engine: Engine, asked: Sequence[Detection]) -> Told | None:
         return None
 
 
-def _detect(engine: Engine, asked: Sequence[Detection]) -> Told:
+def _detect(engine: Engine, asked: Sequence[Detection]) -> Detections:
     if not asked:
         return []
     try:

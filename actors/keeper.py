@@ -68,7 +68,7 @@ async def keep(
     on without it.
     """
     restarts = Restarts() if vital else Restarts(most=None)
-    run = partial(supervise, name, run, restarts=restarts, watcher=metrics)
+    run = partial(supervise, name, run, restarts=restarts, observer=metrics)
     await nursery.start(partial(_keep, name, run, refuse, health=health, vital=vital))
 
 

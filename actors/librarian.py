@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 Find: TypeAlias = Callable[[str], Path | None]
 Fetch: TypeAlias = Callable[[str], Path]
-Outcome: TypeAlias = Path | Exception
+Brought: TypeAlias = Path | Exception
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +26,7 @@ class Errand:
     began_s: float
     waiting: int = 0
     done: trio.Event = field(default_factory=trio.Event)
-    outcome: Outcome | None = None
+    outcome: Brought | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Librarian:
         del self._errands[name]
         errand.done.set()
 
-    async def _brought(self, name: str) -> Outcome:
+    async def _brought(self, name: str) -> Brought:
         try:
             if found := await _in_thread(self._find, name, self._looks):
                 return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import trio
 
 from asr.actors.trail import stage
-from asr.actors.turns import Pace, Priority, Turns
+from asr.actors.turns import Priority, ServiceTime, Turns
 from asr.pipeline.errors import Busy
 
 # What a caller hears in place of a place in line when the time has come.
@@ -79,7 +79,7 @@ class Queue:
         self._waiting_max = waiting_max
         self._places = trio.CapacityLimiter(running_max + waiting_max)
         self._kept = 0
-        self._pace = Pace()
+        self._service_time = ServiceTime()
 
     @asynccontextmanager
     async def place(
@@ -103,14 +103,14 @@ class Queue:
                 with stage("queue"):
                     while (place := await turn.receive()) != NOW:
                         if watch is not None:
-                            watch(place, self._pace.left_s(place, self._running_max))
+                            watch(place, self._service_time.left_s(place, self._running_max))
             except trio.EndOfChannel:
                 raise self._busy("this client holds all the places that it may") from None
             began_s = trio.current_time()
             try:
                 yield Place(began_s - came_s)
             finally:
-                self._pace.record(trio.current_time() - began_s)
+                self._service_time.record(trio.current_time() - began_s)
 
     def refuse_if_full(self) -> None:
         """Raise Busy if nobody could enter now: before an upload is read, not after."""
@@ -169,7 +169,7 @@ class Queue:
 
     def _busy(self, why: str) -> Busy:
         backlog = self.stats().waiting + 1
-        wait_s = self._pace.retry_after_s(backlog, self._running_max)
+        wait_s = self._service_time.retry_after_s(backlog, self._running_max)
         return Busy(f"The server is busy: {why}; try again later", retry_after_s=wait_s)
 
 

@@ -64,7 +64,7 @@ class FirstStart:
             self.waiting.started(value)
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Wants to know of a task's life."""
 
     def up(self, name: str, up: bool, /) -> None:
@@ -92,7 +92,7 @@ async def supervise(
     start: Startable,
     *,
     restarts: Restarts = Restarts(),
-    watcher: Watcher = NOBODY,
+    observer: Observer = NOBODY,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a task, and again each time it crashes; raise Hopeless when crashes come too fast.
@@ -100,7 +100,7 @@ async def supervise(
     What makes the first start fail is raised as it is: a human's mistake, not an accident. Where a
     thread hangs nothing is tried again: it holds what the task owned.
     """
-    first = FirstStart(task_status, partial(watcher.up, name, True))
+    first = FirstStart(task_status, partial(observer.up, name, True))
     crashes: list[float] = []
     while True:
         try:
@@ -109,7 +109,7 @@ async def supervise(
         except Exception as error:  # a cancellation is a BaseException and passes
             if not first.seen:
                 raise
-            watcher.up(name, False)
+            observer.up(name, False)
             if isinstance(error, Hung):
                 raise Hopeless(name) from error
             now_s = trio.current_time()
@@ -123,5 +123,5 @@ async def supervise(
             else:
                 count = len(crashes)
                 log.exception("%s crashed; %d of %d crashes count", name, count, restarts.most)
-        watcher.restarted(name)
+        observer.restarted(name)
         await trio.sleep(restarts.pause_s)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from asr.actors.stages.cache import Networks
+from asr.actors.stages.cache import NetworkNames
 from asr.actors.workbench import run_worker
 from asr.actors.worker import open_worker
 
@@ -51,7 +51,7 @@ class Tools:
     aligner: Make[Align, tuple[Segment, ...]] | None = None
     find_letters: Callable[[str], Path | None] = _nothing
     fetch_letters: Callable[[str], Path] = _nothing
-    networks: Networks = field(default_factory=Networks)
+    networks: NetworkNames = field(default_factory=NetworkNames)
 
 
 class Start(Protocol):

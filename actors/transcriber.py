@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from asr.actors.ahead import CALM, LIVE, Ahead, Pace, helped_by
+from asr.actors.ahead import CALM, LIVE, Ahead, AheadPolicy, helped_by
 from asr.actors.alignment import words_beside
 from asr.actors.ear import Ear, Notify
 from asr.actors.forecast import Speeds
@@ -188,7 +188,7 @@ async def _heard(
             growing=ear.grow if live else None,
             language=options.language,
         )
-        await groups.decode(Ahead(audio, speech, _pace(stations, folder.name, live=live)))
+        await groups.decode(Ahead(audio, speech, _policy(stations, folder.name, live=live)))
         language = groups.language or LANGUAGE_OF_SILENCE
         note(model=folder.name, windows=groups.count, language=language)
         ear.end()
@@ -203,7 +203,7 @@ async def _heard(
     )
 
 
-def _pace(stations: Stations, model: str, *, live: bool) -> Pace:
+def _policy(stations: Stations, model: str, *, live: bool) -> AheadPolicy:
     """How windows are given out to whoever decodes them."""
     if live:
         return LIVE

@@ -135,7 +135,7 @@ class Turns(Generic[T]):
         return interactive
 
 
-class Pace:
+class ServiceTime:
     """How long a request is served, as a moving average: what Retry-After is made of."""
 
     def __init__(self, first_guess_s: float = 10.0) -> None:  # a few minutes of audio, on a GPU

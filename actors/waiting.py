@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from asr.actors.capacity import Capacity
-from asr.actors.order import Order
 from asr.actors.request import Detection, Request
+from asr.actors.rotation import Rotation
 from asr.actors.suspects import Suspects, Verdict
 from asr.pipeline.engine import ModelFolder, Row, SoFar
 from asr.pipeline.errors import AsrError, NotEnoughMemory, Poisoned
@@ -34,7 +34,7 @@ class Waiting:
     def __init__(self) -> None:
         self._capacity = Capacity(1)  # until an engine says how many rows it holds
         self._requests: dict[Request, None] = {}  # all of them, in order of arrival
-        self._order = Order()
+        self._order = Rotation()
         self._running: dict[Row, Place] = {}  # in the order in which they joined
         self._leaving: set[Row] = set()
         self._detections: list[Detection] = []

@@ -28,7 +28,7 @@ State = Literal["queued", "reading", "transcribing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RequestStanding:
     """Where a request stands: how many seconds of its audio are done, of how many.
 
     ``place`` is that in the queue, from 1, while it waits there. ``left_s`` is how long it may
@@ -42,7 +42,7 @@ class Standing:
     left_s: float | None = None
 
 
-News: TypeAlias = Standing | Waveform
+News: TypeAlias = RequestStanding | Waveform
 Watch = Callable[[News], None]
 
 
@@ -57,11 +57,11 @@ class Watcher:
 
     def wait(self, place: int, left_s: float | None) -> None:
         """It waits in the queue."""
-        self._watch(Standing("queued", place, left_s=left_s))
+        self._watch(RequestStanding("queued", place, left_s=left_s))
 
     def read(self) -> None:
         """Its turn has come: the file is being read."""
-        self._watch(Standing("reading"))
+        self._watch(RequestStanding("reading"))
 
     def begin(self, audio_s: float, usual: float | None) -> None:
         """The audio has been read; ``usual``: what a second of such audio lately took."""
@@ -84,7 +84,7 @@ class Watcher:
         now_s = trio.current_time()
         self._forecast.advance(done_s, now_s=now_s)
         left_s = self._forecast.left_s(now_s=now_s)
-        self._watch(Standing("transcribing", None, done_s, audio_s, left_s))
+        self._watch(RequestStanding("transcribing", None, done_s, audio_s, left_s))
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ async def run_worker(
             await bench.step()
 
 
-class News(NamedTuple, Generic[A]):
+class Stepped(NamedTuple, Generic[A]):
     """What came of a step: no answer if there was nothing to do, or if it had been told before."""
 
     answers: tuple[A, ...]
@@ -125,19 +125,19 @@ class Bench(Generic[Q, A]):
             asked.reply.send(End.END)
         return not news.done
 
-    def _advance(self, asked: Asked[Q, A]) -> News[A]:
+    def _advance(self, asked: Asked[Q, A]) -> Stepped[A]:
         """One step more, in the thread."""
         begun = self.begun.get(asked)
         if begun is None:
             task = self._loaded().begin(asked.question)
             if task is None:
-                return News((), done=False)
+                return Stepped((), done=False)
             begun = self.begun[asked] = Begun(task)
         if begun.task.done:
-            return News((), done=True)
+            return Stepped((), done=True)
         answer = begun.task.advance()
         begun.steps += 1
-        return News((answer,) if begun.steps > asked.told else (), begun.task.done)
+        return Stepped((answer,) if begun.steps > asked.told else (), begun.task.done)
 
     def _strike(self, asked: Asked[Q, A]) -> None:
         """It is done, its asker has left, or it is to blame for a crash."""

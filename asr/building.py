@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asr.actors.jobs.blobs import Blobs
     from asr.actors.jobs.queue import JobQueue
     from asr.actors.jobs.register import Register
-    from asr.actors.stages.cache import Networks
+    from asr.actors.stages.cache import NetworkNames
     from asr.actors.stages.keep import Keep
     from asr.actors.tools import Tools
     from asr.actors.trail import Trail
@@ -137,14 +137,18 @@ def tools(settings: Settings, device: Device) -> Tools:
     )
 
 
-def networks(source: Source | None) -> Networks:
+def networks(source: Source | None) -> NetworkNames:
     """What tells the networks beside Whisper's from others, which would have other results."""
     from importlib.metadata import version
 
-    from asr.actors.stages.cache import Networks
+    from asr.actors.stages.cache import NetworkNames
 
     speech = f"whispermlx {version('whispermlx')}"
-    return Networks(speech, source.identity, source.voice_model) if source else Networks(speech)
+    return (
+        NetworkNames(speech, source.identity, source.voice_model)
+        if source
+        else NetworkNames(speech)
+    )
 
 
 def machine(settings: EngineSettings) -> Machine:

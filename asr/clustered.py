@@ -193,7 +193,7 @@ async def working(
     settings: Settings, open_house: OpenHouse, *, slots: int | None, told: Callable[[Trail], None]
 ) -> AsyncIterator[Working]:
     """A worker at work; ``told`` hears of the trails of jobs. Leaving hands back what it has."""
-    from asr.actors.cluster.worker import Hands, HeldRunner, InHand, on_the_roster, standing_of
+    from asr.actors.cluster.worker import Handlers, HeldRunner, InHand, on_the_roster, standing_of
     from asr.actors.jobs.office import Crew, open_jobs
     from asr.actors.jobs.runner import JobRunner
     from asr.building import tell_ends
@@ -211,9 +211,9 @@ async def working(
             house = await opened.enter_async_context(helped)
         deadline_s = settings.jobs.deadline_s
         durable = JobRunner(house, blobs, sharing.keep, deadline_s, told=told)
-        hands = Hands(HeldRunner(house, blobs, name), durable, in_hand)
+        handlers = Handlers(HeldRunner(house, blobs, name), durable, in_hand)
         slots = slots or settings.jobs.at_once or settings.house.running_max(house.device)
-        crew = Crew(hands, slots, taken)
+        crew = Crew(handlers, slots, taken)
         standing = partial(standing_of, house, in_hand, name=name, slots=slots, lanes=taken)
         lease_s = settings.cluster.lease_s
         await opened.enter_async_context(on_the_roster(sharing.roster, standing, lease_s=lease_s))

@@ -21,7 +21,7 @@ import numpy as np
 from asr.pipeline.align import aligner
 from asr.pipeline.align.aligner import Alignment
 from asr.pipeline.align.emissions import TorchaudioNetwork
-from asr.pipeline.align.networks import Loaded, Networks
+from asr.pipeline.align.networks import LanguageNetworks, Loaded
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.audio import SAMPLE_RATE, Audio, open_samples
 from asr.pipeline.speakers import Align
@@ -94,7 +94,7 @@ def ours(
     """The words, and the seconds by part."""
     loaded = Loaded(TorchaudioNetwork(model), Alphabet.of(labels.items()))
     with Timed(aligner, {"listen": "network", "find_path": "path"}) as spent:
-        task = Alignment(Networks({"en": ""}, lambda _: loaded), question, device)
+        task = Alignment(LanguageNetworks({"en": ""}, lambda _: loaded), question, device)
         words: list[Word] = []
         while not task.done:
             words.extend(word for segment in task.advance() for word in segment.words)

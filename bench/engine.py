@@ -30,7 +30,7 @@ from asr.pipeline.engine import Row  # noqa: E402
 from asr.pipeline.network import encode  # noqa: E402
 from asr.pipeline.types import Decoding, Window  # noqa: E402
 from asr.pipeline.vocabulary import Vocabulary  # noqa: E402
-from asr.pipeline.whisper import CPU_PACE, GPU_PACE  # noqa: E402
+from asr.pipeline.whisper import CPU_CAPACITY, GPU_CAPACITY  # noqa: E402
 from bench.machine import describe  # noqa: E402
 from bench.shapes import SHAPES  # noqa: E402
 
@@ -66,18 +66,18 @@ def main() -> None:
 
 def batched(model: Whisper, dtype: mx.Dtype, rows: int, tokens: int) -> tuple[float, float, float]:
     """Seconds to encode ``rows`` windows, to run their prompts, and to say ``tokens`` tokens."""
-    pace = CPU_PACE if dtype == mx.float32 else GPU_PACE
+    capacity = CPU_CAPACITY if dtype == mx.float32 else GPU_CAPACITY
     mx.reset_peak_memory()
     mel = mx.random.normal((rows, 3000, model.dims.n_mels)).astype(dtype)
     mx.eval(mel)
     began = time.perf_counter()
     features = []
-    for i in range(0, rows, pace.together):
-        features.append(encode(model, mel[i : i + pace.together]))
+    for i in range(0, rows, capacity.together):
+        features.append(encode(model, mel[i : i + capacity.together]))
         mx.eval(features[-1])
     encoded = time.perf_counter()
     vocabulary = replace(Vocabulary.of(model), context=2 * tokens)  # a row ends after half of it
-    batch = Batch(model, vocabulary, habits=pace.habits)
+    batch = Batch(model, vocabulary, habits=capacity.habits)
     window = Window(NOWHERE, 0.0, WINDOW_S)
     for part in features:
         joining = [Row(window, Decoding("en", temperatures=(0.0,))) for _ in range(part.shape[0])]

@@ -55,19 +55,19 @@ async def stream(request: Request, listening: Listening) -> Response:
     if request.method == "HEAD":  # else it would be as long as the job
         return Response("", content_type=EVENT_STREAM, headers=HEADERS)
     sender, receiver = trio.open_memory_channel[str](0)
-    told = Told(listening, sender, place=standing.place)
-    bounded(request).nursery.start_soon(told.all, bounded(request), request_id_of(request))
+    feed = Feed(listening, sender, place=standing.place)
+    bounded(request).nursery.start_soon(feed.all, bounded(request), request_id_of(request))
     first = ""
     if standing.state in ENDED:
         try:
             first = await receiver.receive()
         except trio.EndOfChannel:
             return Response("", status=204)
-    events = written(told, receiver, first)
+    events = written(feed, receiver, first)
     return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
 
 
-class Told:
+class Feed:
     """Takes events from the queue at the pace of who listens."""
 
     def __init__(
@@ -119,7 +119,7 @@ class Told:
 
 
 async def written(
-    told: Told, events: trio.MemoryReceiveChannel[str], first: str
+    feed: Feed, events: trio.MemoryReceiveChannel[str], first: str
 ) -> AsyncIterator[str]:
     """What goes over the wire."""
     yield f"retry: {AGAIN_MS}\n\n{first}"
@@ -130,7 +130,7 @@ async def written(
                 event = await events.receive()
             except trio.EndOfChannel:
                 return
-        yield event or await told.place() or comment("still there")
+        yield event or await feed.place() or comment("still there")
 
 
 def wrong(error: Exception, request_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from asr.actors.watch import News, Standing
+from asr.actors.watch import News, RequestStanding
 from asr.pipeline.waveform import Waveform
 
 # How often it is told that more of the audio is done; states and places are told at once.
@@ -20,13 +20,17 @@ class Steps:
 
     def __init__(self) -> None:
         self._waiting: list[News] = []
-        self._told: Standing | None = None
+        self._told: RequestStanding | None = None
         self._told_s = -inf
 
     def add(self, news: News) -> None:
         """Something has happened."""
         last = self._waiting[-1] if self._waiting else None
-        if isinstance(last, Standing) and isinstance(news, Standing) and last.state == news.state:
+        if (
+            isinstance(last, RequestStanding)
+            and isinstance(news, RequestStanding)
+            and last.state == news.state
+        ):
             self._waiting.pop()
         self._waiting.append(news)
 
@@ -35,7 +39,7 @@ class Steps:
         taken: list[News] = []
         while self._waiting and (ended or self._held_s(self._waiting[0], now_s) <= 0):
             news = self._waiting.pop(0)
-            if isinstance(news, Standing):
+            if isinstance(news, RequestStanding):
                 self._told, self._told_s = news, now_s
             taken.append(news)
         return taken

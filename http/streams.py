@@ -62,15 +62,15 @@ async def stream(request: Request, work: Work, shown: Shown) -> Response:
     What goes wrong before the audio could be read is raised here, and answered with a status of its
     own; later it is an event. Who wants to see progress does so from here on.
     """
-    told = Told(bounded(request).door, shown)
-    bounded(request).nursery.start_soon(told.all_of, work)
+    untold = Untold(bounded(request).door, shown)
+    bounded(request).nursery.start_soon(untold.all_of, work)
     if not shown.progress:
-        await told.begun()
-    events = told.events(request_id_of(request))
+        await untold.begun()
+    events = untold.events(request_id_of(request))
     return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
 
 
-class Told:
+class Untold:
     """What a request has told, and its client has not heard yet.
 
     It holds nothing that the request does not hold itself, so it needs no bound of its own.

@@ -32,7 +32,7 @@ SHORTEST_S = 0.1
 LOUD_PERCENTILE = 95
 
 
-class Span(NamedTuple):
+class Interval(NamedTuple):
     """From one second of the audio to another."""
 
     start_s: float
@@ -43,7 +43,7 @@ class Span(NamedTuple):
         return self.end_s - self.start_s
 
 
-def find_pauses(samples: NDArray[np.float32], start_s: float) -> tuple[Span, ...]:
+def find_pauses(samples: NDArray[np.float32], start_s: float) -> tuple[Interval, ...]:
     """The pauses in samples of which the first is at ``start_s``, in order, exact to 10 ms."""
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     if not len(frames):
@@ -51,18 +51,18 @@ def find_pauses(samples: NDArray[np.float32], start_s: float) -> tuple[Span, ...
     levels_db = 10 * np.log10(np.square(frames).mean(axis=1, dtype=np.float64) + 1e-12)
     quiet = levels_db < np.percentile(levels_db, LOUD_PERCENTILE) - BELOW_LOUD_DB
     changes = np.flatnonzero(np.diff(quiet, prepend=False, append=False)).reshape(-1, 2)
-    spans = (Span(start_s + a * FRAME_S, start_s + b * FRAME_S) for a, b in changes.tolist())
+    spans = (Interval(start_s + a * FRAME_S, start_s + b * FRAME_S) for a, b in changes.tolist())
     return tuple(span for span in spans if span.length_s > SHORTEST_S - FRAME_S / 2)
 
 
-def beside_pauses(pieces: Sequence[Piece], pauses: Sequence[Span]) -> tuple[Piece, ...]:
+def beside_pauses(pieces: Sequence[Piece], pauses: Sequence[Interval]) -> tuple[Piece, ...]:
     """The pieces of a window with words that lie between the pauses.
 
     A word that spanned one is where the longer part of its sound is. What is heard on the other
     side is its neighbour's, if nothing was between them.
     """
     spans = [
-        Span(word.start_s or 0.0, word.end_s or 0.0) for piece in pieces for word in piece.words
+        Interval(word.start_s or 0.0, word.end_s or 0.0) for piece in pieces for word in piece.words
     ]
     for k, span in enumerate(spans):
         parts = [*_audible(span, pauses)]
@@ -71,27 +71,27 @@ def beside_pauses(pieces: Sequence[Piece], pauses: Sequence[Span]) -> tuple[Piec
         spans[k] = _longest(parts)
         first, last = parts[0], parts[-1]
         if spans[k] != first and k > 0 and spans[k - 1].end_s == first.start_s:
-            both = Span(spans[k - 1].start_s, first.end_s)
+            both = Interval(spans[k - 1].start_s, first.end_s)
             spans[k - 1] = _longest([*_audible(both, pauses)])
         if spans[k] != last and spans[k + 1 : k + 2] and spans[k + 1].start_s == last.end_s:
-            spans[k + 1] = Span(last.start_s, spans[k + 1].end_s)
+            spans[k + 1] = Interval(last.start_s, spans[k + 1].end_s)
     return tuple(_moved(pieces, spans))
 
 
-def _longest(parts: Sequence[Span]) -> Span:
+def _longest(parts: Sequence[Interval]) -> Interval:
     return max(parts, key=lambda part: part.length_s)
 
 
-def _audible(span: Span, pauses: Sequence[Span]) -> Iterator[Span]:
+def _audible(span: Interval, pauses: Sequence[Interval]) -> Iterator[Interval]:
     """What of a span is in no pause; nothing of one without a length."""
     inside = [each for each in pauses if each.start_s < span.end_s and span.start_s < each.end_s]
     starts_s = [span.start_s, *(pause.end_s for pause in inside)]
     ends_s = [*(pause.start_s for pause in inside), span.end_s]
-    parts = (Span(start_s, end_s) for start_s, end_s in zip(starts_s, ends_s, strict=True))
+    parts = (Interval(start_s, end_s) for start_s, end_s in zip(starts_s, ends_s, strict=True))
     return (part for part in parts if part.length_s > 0)
 
 
-def _moved(pieces: Sequence[Piece], spans: Sequence[Span]) -> Iterator[Piece]:
+def _moved(pieces: Sequence[Piece], spans: Sequence[Interval]) -> Iterator[Piece]:
     """The pieces with their words at these times; where that moves one, its piece goes with it."""
     rest = iter(spans)
     for piece in pieces:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NOTHING_SAID = Said(0, ())
 
 
-class Pace(NamedTuple):
+class Capacity(NamedTuple):
     """How much a device does at once: rows in a batch, windows encoded and joining together."""
 
     rows_max: int
@@ -48,8 +48,10 @@ class Pace(NamedTuple):
 
 # A CPU gains nothing from encoding windows together, and little from more rows than these: they
 # share the reading of the decoder's weights. A GPU needs as many as memory has room for.
-CPU_PACE = Pace(rows_max=8, together=1, habits=CPU_HABITS)
-GPU_PACE = Pace(rows_max=128, together=16, habits=Habits(ahead=1, words_together=8, linger=8))
+CPU_CAPACITY = Capacity(rows_max=8, together=1, habits=CPU_HABITS)
+GPU_CAPACITY = Capacity(
+    rows_max=128, together=16, habits=Habits(ahead=1, words_together=8, linger=8)
+)
 
 # Bytes of freed arrays that MLX keeps for reuse: a GPU stands still while memory is allocated, so
 # there it is a share of what may be used; on a CPU others need it more.
@@ -67,8 +69,8 @@ class WhisperEngine:
         mx.set_default_device(mx.cpu if device == "cpu" else mx.gpu)
         if device == "cpu":  # MLX would compile into a folder of everybody's, and load from there
             mx.disable_compile()
-        self._pace = CPU_PACE if device == "cpu" else GPU_PACE
-        self._rows_max = settings.batch_size or self._pace.rows_max
+        self._capacity = CPU_CAPACITY if device == "cpu" else GPU_CAPACITY
+        self._rows_max = settings.batch_size or self._capacity.rows_max
         given = settings.memory_max_mb
         self._memory_max = given * MEGABYTE if given else usable_memory(device)
         mx.set_cache_limit(CPU_CACHE if device == "cpu" else self._memory_max // GPU_CACHE_SHARE)
@@ -128,8 +130,8 @@ class WhisperEngine:
             if joining:
                 windows = [row.window for row in joining]
                 features = self._encoded(model.name, shelved, windows)
-                for i in range(0, len(joining), self._pace.together):
-                    part = slice(i, i + self._pace.together)
+                for i in range(0, len(joining), self._capacity.together):
+                    part = slice(i, i + self._capacity.together)
                     batch.join(joining[part], features[part], slots_max=fit)
             return len(joining)
 
@@ -166,7 +168,7 @@ class WhisperEngine:
 
     def _batch_on(self, name: str, shelved: Shelved) -> Batch:
         if self._batch is None or self._batch_model != name:
-            self._batch = Batch(shelved.model, shelved.vocabulary, habits=self._pace.habits)
+            self._batch = Batch(shelved.model, shelved.vocabulary, habits=self._capacity.habits)
             self._batch_model = name
         return self._batch
 
@@ -188,8 +190,8 @@ class WhisperEngine:
         """Audio features of windows, (B, 1500, state): remembered ones are not computed again."""
         found = self._features.recall(name, windows)
         new = [window for window in dict.fromkeys(windows) if window not in found]
-        for i in range(0, len(new), self._pace.together):
-            part = new[i : i + self._pace.together]
+        for i in range(0, len(new), self._capacity.together):
+            part = new[i : i + self._capacity.together]
             mel = log_mel(part, shelved.model.dims.n_mels)
             # Each in a buffer of its own: a slice that is remembered would keep all the others.
             encoded = [each * 1 for each in encode(shelved.model, mel.astype(shelved.dtype))]

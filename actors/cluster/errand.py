@@ -16,7 +16,7 @@ from asr.actors.beside import beside
 from asr.actors.cluster.held import dump_held
 from asr.actors.jobs.queue import Job, QueueUnavailable, UnknownJob
 from asr.actors.trail import request_id, stage
-from asr.actors.watch import Standing
+from asr.actors.watch import RequestStanding
 from asr.pipeline.errors import AsrError, EngineRestarted
 from asr.pipeline.records import load_error
 
@@ -131,7 +131,7 @@ class Errand:
                 return
             if standing.place not in (told, None):
                 told = standing.place
-                self._watch(Standing("queued", told))
+                self._watch(RequestStanding("queued", told))
             await trio.sleep(PLACE_EVERY_S)
 
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from asr.actors.watch import Standing
+from asr.actors.watch import RequestStanding
 from asr.pipeline.records import dump_options, dump_progress, load_options, load_progress
 from asr.pipeline.types import Options, Progress
 from asr.pipeline.waveform import Waveform
@@ -88,7 +88,7 @@ class Teller:
 
     def watch(self, news: News) -> None:
         """It stands elsewhere, or can be seen."""
-        if isinstance(news, Standing):
+        if isinstance(news, RequestStanding):
             self._run.tell(STANDING, asdict(news))
         elif not self._drawn:
             self._drawn = True
@@ -115,7 +115,7 @@ class Listener:
             case "progress" | "segment":
                 self._progress(load_progress(event.data))
             case "standing" if self._watch:
-                self._watch(Standing(**event.data))
+                self._watch(RequestStanding(**event.data))
             case "waveform" if self._watch:
                 drawn = event.data
                 self._watch(Waveform(drawn["duration_s"], tuple(drawn["peaks"])))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asr.actors.jobs.queue import JobQueue, Stats
-    from asr.actors.jobs.redis.roster import Roster, Worker
+    from asr.actors.jobs.redis.roster import Roster, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class View:
     """As it was a second ago. ``reachable``: whether the queue's server answered then."""
 
     stats: Stats
-    workers: tuple[Worker, ...] = ()
+    workers: tuple[WorkerProcess, ...] = ()
     reachable: bool = True
 
     @property
@@ -77,12 +77,12 @@ def _each_once(words: Iterable[str]) -> str:
     return "+".join(sorted(set(words))) or "none"
 
 
-def does(worker: Worker, model: str) -> bool:
+def does(worker: WorkerProcess, model: str) -> bool:
     """Whether a worker takes jobs for this model; one that names none takes all."""
     return not worker.models or model in worker.models
 
 
-def computes_as(one: Worker, other: Worker) -> bool:
+def computes_as(one: WorkerProcess, other: WorkerProcess) -> bool:
     """Whether two workers compute on the same kind of device, in the same precision."""
     return (one.device, one.compute_type) == (other.device, other.compute_type)
 

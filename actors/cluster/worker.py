@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.cluster.held import TRAIL, Teller, load_held
-from asr.actors.jobs.redis.roster import Worker
+from asr.actors.jobs.redis.roster import WorkerProcess
 from asr.actors.trail import Trail, begin, note
 from asr.pipeline.errors import AsrError
 from asr.pipeline.records import dump_detected, dump_transcript
@@ -106,7 +106,7 @@ class InHand:
         await self._idle.wait()
 
 
-class Hands:
+class Handlers:
     """Does jobs of both kinds."""
 
     def __init__(self, held: Handler, durable: Handler, in_hand: InHand) -> None:
@@ -123,7 +123,7 @@ class Hands:
 
 @asynccontextmanager
 async def on_the_roster(
-    roster: Roster, standing: Callable[[], Worker], *, lease_s: float
+    roster: Roster, standing: Callable[[], WorkerProcess], *, lease_s: float
 ) -> AsyncIterator[None]:
     """Be seen as a worker for as long as the block lasts: who is silent for ``lease_s`` is gone."""
     every_s = min(BEAT_EVERY_MAX_S, lease_s / 3)
@@ -139,7 +139,7 @@ async def on_the_roster(
                 await roster.leave(name)
 
 
-async def _beat(roster: Roster, standing: Callable[[], Worker], every_s: float) -> None:
+async def _beat(roster: Roster, standing: Callable[[], WorkerProcess], every_s: float) -> None:
     while True:
         await trio.sleep(every_s)
         try:
@@ -150,9 +150,9 @@ async def _beat(roster: Roster, standing: Callable[[], Worker], every_s: float) 
 
 def standing_of(
     house: House, in_hand: InHand, *, name: str, slots: int, lanes: Collection[str] | None
-) -> Worker:
+) -> WorkerProcess:
     """What there is to be said of a worker now."""
-    return Worker(
+    return WorkerProcess(
         name,
         house.device,
         models=tuple(sorted(lanes or ())),

@@ -25,8 +25,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")  # also the kinds of a job's last event
 
-# A process that dies at work costs the job that it was at a try. Who loses so many in a row, and comes
-# no further, is given up: one more of these events in all shows that it came further.
+# A process that dies at work costs the job that it was at a try. Who loses so many in a row, and
+# comes no further, is given up: one more of these events in all shows that it came further.
 TRIES_MAX = 3
 FURTHER = "segment"
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
+class NetworkNames:
     """Which networks there are beside Whisper's, by what tells them from others."""
 
     speech: str = ""
@@ -40,7 +40,7 @@ class Cache:
     """What has been computed here, what is being computed, and with which models."""
 
     keep: Keep = NO_KEEP
-    networks: Networks = field(default_factory=Networks)
+    networks: NetworkNames = field(default_factory=NetworkNames)
     compute_type: str = ""
     loaded: Callable[[], Collection[str]] = tuple  # names of the models in memory
     shared: Shared = field(default_factory=Shared)

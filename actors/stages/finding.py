@@ -52,10 +52,10 @@ class KeptFinder:
     async def find_speech(self, audio: Audio) -> AsyncIterator[Speech]:
         """What is found of an audio: at once if it is known, block by block if it is not."""
         news, found = trio.open_memory_channel[Found](math.inf)  # at most one a second of audio
-        async with beside(partial(self._search, audio, News(news))) as searched:
+        async with beside(partial(self._search, audio, Findings(news))) as searched:
             yield Reading(found, searched)
 
-    async def _search(self, audio: Audio, news: News) -> None:
+    async def _search(self, audio: Audio, news: Findings) -> None:
         """Hear all that is found, by another's search as long as there is one, else by our own.
 
         It is no reader who has the next block found: none waits for another one's decoding.
@@ -75,7 +75,7 @@ class KeptFinder:
                     await _follow(flight, news)
                 answered = flight.answer is not None
 
-    async def _lead(self, key: str, audio: Audio, news: News) -> None:
+    async def _lead(self, key: str, audio: Audio, news: Findings) -> None:
         shared = self.entries.shared
         found = await self.entries.find([key], SPEECH)
         if key in found:
@@ -95,7 +95,7 @@ class KeptFinder:
         shared.settle(key, known)
 
 
-async def _follow(flight: Flight, news: News) -> None:
+async def _follow(flight: Flight, news: Findings) -> None:
     told = 0
     while not flight.over.is_set() or told < len(flight.parts):
         if told == len(flight.parts):
@@ -108,7 +108,7 @@ async def _follow(flight: Flight, news: News) -> None:
 
 
 @dataclass(slots=True)
-class News:
+class Findings:
     """Where what is found goes. A search that begins anew finds much again: that is no news."""
 
     channel: trio.MemorySendChannel[Found]

@@ -29,7 +29,7 @@ from asr.pipeline.errors import DeadlineExceeded, InvalidRequest
 from asr.pipeline.types import Options
 from asr.terminal.display import stderr_console
 from asr.terminal.exits import DONE
-from asr.terminal.standing import clock
+from asr.terminal.tally import clock
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asr.terminal.display import Display
     from asr.terminal.job import Job
     from asr.terminal.media import Source
-    from asr.terminal.standing import Going
+    from asr.terminal.tally import Going
 
 # Colours that are told apart on black and on white; past so many speakers they begin again.
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")

@@ -17,14 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from asr.terminal.logs import ONE_LINE
-from asr.terminal.standing import Standing, clock
+from asr.terminal.tally import Tally, clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from rich.console import RenderableType
 
-    from asr.terminal.standing import Going
+    from asr.terminal.tally import Going
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 30.0  # where lines stay, in a log or a file
@@ -36,10 +36,10 @@ AROUND_LINES = 3  # of a terminal's height: the sum, and what should stay in sig
 
 
 class Display:
-    """Shows a standing, and lines among it."""
+    """Shows a tally, and lines among it."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._console = stderr_console()
         self._bars = (
             Live(
@@ -74,7 +74,7 @@ class Display:
         if self._bars is None:
             while True:
                 await trio.sleep(LINE_EVERY_S)
-                self.say(self._standing.sentence(trio.current_time()))
+                self.say(self._tally.sentence(trio.current_time()))
         with self._bars:
             while True:
                 self._bars.refresh()
@@ -82,13 +82,13 @@ class Display:
 
     def _bars_now(self) -> RenderableType:
         width, height = self._console.size
-        return picture(self._standing, trio.current_time(), width=width, height=height)
+        return picture(self._tally, trio.current_time(), width=width, height=height)
 
 
 @asynccontextmanager
-async def open_display(standing: Standing) -> AsyncIterator[Display]:
+async def open_display(tally: Tally) -> AsyncIterator[Display]:
     """A display for as long as the context lasts."""
-    display = Display(standing)
+    display = Display(tally)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(display.run)
         yield display
@@ -102,22 +102,22 @@ def stderr_console() -> Console:
     )
 
 
-def picture(standing: Standing, now_s: float, *, width: int, height: int) -> RenderableType:
+def picture(tally: Tally, now_s: float, *, width: int, height: int) -> RenderableType:
     """A bar for each file that is being worked on, as far as there is room; what is said; a sum."""
     parts: list[RenderableType] = []
-    if standing.tail:
-        parts.append(Text(" ".join(standing.tail)[-TAIL_LINES * width :], style="dim"))
-    if standing.loading:
+    if tally.tail:
+        parts.append(Text(" ".join(tally.tail)[-TAIL_LINES * width :], style="dim"))
+    if tally.loading:
         parts.append(Text("loading the model"))
     rows = Table.grid(padding=(0, 1))
     rows.add_column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH_MAX)
     for justify in ("left", "left", "right", "right", "right"):
         rows.add_column(no_wrap=True, justify=justify)
-    for going in standing.going[: max(1, height - AROUND_LINES - TAIL_LINES)]:
+    for going in tally.going[: max(1, height - AROUND_LINES - TAIL_LINES)]:
         rows.add_row(*_row(going, now_s))
     parts.append(rows)
-    if standing.files > 1 and not standing.loading:
-        parts.append(Text(_sum(standing, now_s), style="bold"))
+    if tally.files > 1 and not tally.loading:
+        parts.append(Text(_sum(tally, now_s), style="bold"))
     return Group(*parts)
 
 
@@ -139,8 +139,8 @@ def _row(going: Going, now_s: float) -> tuple[RenderableType, ...]:
     )
 
 
-def _sum(standing: Standing, now_s: float) -> str:
-    failed = f", {standing.failed} failed" if standing.failed else ""
-    speed = standing.speed(now_s)
+def _sum(tally: Tally, now_s: float) -> str:
+    failed = f", {tally.failed} failed" if tally.failed else ""
+    speed = tally.speed(now_s)
     together = f", {speed:.1f} x realtime" if speed else ""
-    return f"{standing.over} of {standing.files} files{failed}{together}"
+    return f"{tally.over} of {tally.files} files{failed}{together}"

@@ -26,7 +26,7 @@ from asr.terminal.jobs_watch import number, watch, why
 from asr.terminal.logs import ONE_LINE
 from asr.terminal.reach import own_address
 from asr.terminal.signals import interruptible
-from asr.terminal.standing import clock
+from asr.terminal.tally import clock
 
 if TYPE_CHECKING:
     from argparse import Namespace

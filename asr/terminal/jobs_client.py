@@ -49,7 +49,7 @@ class Refused(AsrError):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class JobEvent:
     """An event of a job: its number, what happened, and more about it.
 
     Number 0 is none of the job's own: it only says how things are at the moment.
@@ -176,7 +176,7 @@ class Stream:
         self._line = line
         self._answer = answer
 
-    def next(self) -> News | None:
+    def next(self) -> JobEvent | None:
         """The next one; None at the end, whether that was meant or not."""
         fields: dict[str, str] = {}
         try:
@@ -200,11 +200,11 @@ class Stream:
         self._line.close()
 
 
-def _news(fields: Mapping[str, str]) -> News:
+def _news(fields: Mapping[str, str]) -> JobEvent:
     data = json.loads(fields["data"])
     if not isinstance(data, dict):
         raise ValueError("an event is an object")
-    return News(int(fields.get("id", "0")), fields.get("event", ""), data)
+    return JobEvent(int(fields.get("id", "0")), fields.get("event", ""), data)
 
 
 def path_of(job_id: str) -> str:

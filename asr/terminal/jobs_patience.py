@@ -16,7 +16,7 @@ from asr.terminal.jobs_client import Refused, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asr.terminal.jobs_client import Client, News
+    from asr.terminal.jobs_client import Client, JobEvent
     from asr.terminal.jobs_form import Form
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Caller:
             raise Unreadable(error.strerror or "it cannot be read") from None
         return read(body)
 
-    async def follow(self, job_id: str, hear: Callable[[News], None]) -> News:
+    async def follow(self, job_id: str, hear: Callable[[JobEvent], None]) -> JobEvent:
         """Hear every event of a job once, in order, from the first to the last, which is returned.
 
         Raises Refused, also when the job is deleted meanwhile.

@@ -20,7 +20,7 @@ from asr.terminal.job import job
 from asr.terminal.jobs_client import path_of
 from asr.terminal.jobs_form import Form
 from asr.terminal.jobs_patience import Unreadable, in_thread
-from asr.terminal.jobs_watch import Elsewhere, Followed, Watcher, say_how_to_go_on, why
+from asr.terminal.jobs_watch import Elsewhere, Followed, Follower, say_how_to_go_on, why
 from asr.terminal.transcribe import announce
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ AGAIN = "; --again makes a new job of it"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Submission:
     """What is to be done with which files, in the words of the API: ``fields`` go with each.
 
     ``wait``: results are brought home. ``again``: what was asked before is asked once more.
@@ -53,7 +53,7 @@ class Order:
         return query(self.job.format, self.job.layout, speakers=speakers)
 
 
-def order(arguments: Namespace) -> Order:
+def order(arguments: Namespace) -> Submission:
     """What a command line asks for. Raises InvalidRequest."""
     wait = arguments.wait or arguments.output is not None
     again = arguments.again and arguments.output is not None
@@ -75,7 +75,7 @@ def order(arguments: Namespace) -> Order:
         "webhook_url": arguments.webhook_url,
     }
     given = {name: str(value) for name, value in fields.items() if value is not None}
-    return Order(replace(wanted, lines=arguments.json), given, wait, arguments.again)
+    return Submission(replace(wanted, lines=arguments.json), given, wait, arguments.again)
 
 
 def query(format: str, layout: Layout, *, speakers: str) -> str:
@@ -91,50 +91,50 @@ def query(format: str, layout: Layout, *, speakers: str) -> str:
     return urlencode({"format": format, "speakers": speakers, **given})
 
 
-async def submit(caller: Caller, order: Order) -> int:
+async def submit(caller: Caller, order: Submission) -> int:
     """Send all files; with ``wait``, give out what they have become."""
     announce(order.job)
     sources = order.job.sources
     if not sources:
         return DONE
-    standing = Elsewhere(len(sources), trio.current_time())
-    standing.previews = order.wait and len(sources) == 1
-    async with open_display(standing) as display:
+    tally = Elsewhere(len(sources), trio.current_time())
+    tally.previews = order.wait and len(sources) == 1
+    async with open_display(tally) as display:
         caller.say = display.say
-        sender = Sender(order, Watcher(caller, display, standing, as_json=False))
+        sender = Sender(order, Follower(caller, display, tally, as_json=False))
         try:
             await sender.all()
         finally:
             say_how_to_go_on(display, caller, tuple(sender.going_on))
-    return sender.watcher.code()
+    return sender.follower.code()
 
 
 @dataclass(slots=True)
 class Sender:
     """Sends the files of an order, and gives out ids or results in their order."""
 
-    order: Order
-    watcher: Watcher
+    order: Submission
+    follower: Follower
     going_on: dict[str, None] = field(default_factory=dict)  # ids, in their order
     _due: int = 0  # whose text is printed next
     _texts: dict[int, str] = field(default_factory=dict)
 
     @property
     def _display(self) -> Display:
-        return self.watcher.display
+        return self.follower.display
 
     async def all(self) -> None:
         """Every file, or none if nobody is there, or nobody who takes our key."""
         async with trio.open_nursery() as nursery:
             for number, source in enumerate(self.order.job.sources):
                 going = Followed(source.path.name, trio.current_time())
-                self.watcher.standing.going.append(going)
+                self.follower.tally.going.append(going)
                 try:
                     there = await self._send(source, going)
                 except AsrError as error:
-                    self.watcher.heed(error)
+                    self.follower.heed(error)
                     self._end(number, source, going, problem=error.message)
-                    nobody = self.watcher.refused or not self.watcher.caller.reached
+                    nobody = self.follower.refused or not self.follower.caller.reached
                     if nobody and not isinstance(error, Unreadable):
                         return
                     continue
@@ -158,7 +158,7 @@ class Sender:
             going.done_s = min(done, going.total_s)
 
         headers = {"Idempotency-Key": key}
-        return await self.watcher.caller.send("/v1/jobs", form, headers, sent)
+        return await self.follower.caller.send("/v1/jobs", form, headers, sent)
 
     def _tell(self, source: Source, going: Followed, there: Mapping[str, Any]) -> None:
         """Nobody waits for it: say which job it is."""
@@ -169,10 +169,10 @@ class Sender:
                 sys.stdout.flush()
         ended = there.get("state") in ("failed", "cancelled")
         if ended:  # the same was asked for before
-            self.watcher.failed += 1
+            self.follower.failed += 1
             said = why(str(there["state"]), there.get("error"))
             self._display.say(f"{source.path}: {said}{AGAIN}")
-        self.watcher.standing.end(going, failed=ended)
+        self.follower.tally.end(going, failed=ended)
 
     def _announce(self, source: Source, there: Mapping[str, Any]) -> None:
         """Tell programs which job it is."""
@@ -189,12 +189,12 @@ class Sender:
         going.stage = "queued"
         problem, text = None, ""
         try:
-            async with self.watcher.free:
-                await self.watcher.follow(job_id, going)
+            async with self.follower.free:
+                await self.follower.follow(job_id, going)
                 asked = f"{path_of(job_id)}/result?{self.order.query()}"
-                text = (await self.watcher.caller.ask("GET", asked)).decode(errors="replace")
+                text = (await self.follower.caller.ask("GET", asked)).decode(errors="replace")
         except AsrError as error:
-            self.watcher.heed(error)
+            self.follower.heed(error)
             before = there.get("state") in ("failed", "cancelled")
             problem = f"{error.message}{AGAIN if before else ''}"
         self.going_on.pop(job_id)
@@ -216,9 +216,9 @@ class Sender:
         if problem is None and target:
             problem = save(target, text if text.endswith("\n") else f"{text}\n")
         if problem is not None:
-            self.watcher.failed += 1
+            self.follower.failed += 1
             self._display.say(f"{source.path}: {problem}")
-        self.watcher.standing.end(going, failed=problem is not None)
+        self.follower.tally.end(going, failed=problem is not None)
         if wanted.lines:
             with self._display.aside():
                 write_line(_line(source, job_id, problem, str(target) if target else None, text))

@@ -16,13 +16,13 @@ from asr.terminal.display import open_display
 from asr.terminal.exits import DONE, FAILED, UNAVAILABLE, USAGE
 from asr.terminal.jobs_client import Refused, path_of
 from asr.terminal.jobs_patience import KEY_REFUSED
-from asr.terminal.standing import TAIL_SEGMENTS, Going, Standing
+from asr.terminal.tally import TAIL_SEGMENTS, Going, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr.terminal.display import Display
-    from asr.terminal.jobs_client import News
+    from asr.terminal.jobs_client import JobEvent
     from asr.terminal.jobs_patience import Caller
 
 FOLLOWED_MAX = 16  # at once, each over a connection of its own; the others' events wait
@@ -51,7 +51,7 @@ class Followed(Going):
         """How long the rest may take, by the server's word."""
         return self.told_left_s
 
-    def hear(self, news: News) -> None:
+    def hear(self, news: JobEvent) -> None:
         """Something has happened to it."""
         data = news.data
         if news.kind == "queued":
@@ -71,7 +71,7 @@ class Followed(Going):
 
 
 @dataclass(slots=True)
-class Elsewhere(Standing):
+class Elsewhere(Tally):
     """Jobs at a server, which loads its models itself."""
 
     loading: bool = False
@@ -80,7 +80,7 @@ class Elsewhere(Standing):
         """Nothing: others' jobs are done there, too."""
         return None
 
-    def hear(self, going: Followed, news: News) -> None:
+    def hear(self, going: Followed, news: JobEvent) -> None:
         """Something has happened to a job."""
         going.hear(news)
         if news.kind == "segment" and self.previews:
@@ -89,7 +89,7 @@ class Elsewhere(Standing):
 
 
 @dataclass(slots=True)
-class Watcher:
+class Follower:
     """Follows jobs, and tells programs (``as_json``) or people what becomes of them.
 
     ``refused``: the server does not take our key, so nothing more is asked of it.
@@ -97,7 +97,7 @@ class Watcher:
 
     caller: Caller
     display: Display
-    standing: Elsewhere
+    tally: Elsewhere
     as_json: bool
     failed: int = 0
     refused: bool = False
@@ -114,14 +114,14 @@ class Watcher:
                 about = await self.caller.json("GET", path_of(job_id))
                 going.name = str(about.get("file_name") or job_id)
                 going.stage = str(about.get("state"))
-                self.standing.going.append(going)
+                self.tally.going.append(going)
                 await self.follow(job_id, going)
         except AsrError as error:
             problem = error.message
             self.failed += 1
             self.heed(error)
-        if going in self.standing.going:
-            self.standing.end(going, failed=problem is not None)
+        if going in self.tally.going:
+            self.tally.end(going, failed=problem is not None)
         done = f"done; its text: {command(self.caller, 'result', job_id)}"
         self.display.say(f"{going.name}: {problem or done}")
 
@@ -141,8 +141,8 @@ class Watcher:
     async def follow(self, job_id: str, going: Followed) -> None:
         """Return when the job is done. Raises JobEnded, Refused, Unreachable."""
 
-        def hear(news: News) -> None:
-            self.standing.hear(going, news)
+        def hear(news: JobEvent) -> None:
+            self.tally.hear(going, news)
             if self.as_json:
                 about = {"id": job_id, "number": news.number, "event": news.kind}
                 with self.display.aside():
@@ -155,17 +155,17 @@ class Watcher:
 
 async def watch(caller: Caller, ids: Sequence[str], *, as_json: bool) -> int:
     """Follow jobs until all of them have ended."""
-    standing = Elsewhere(len(ids), trio.current_time(), previews=len(ids) == 1)
-    async with open_display(standing) as display:
+    tally = Elsewhere(len(ids), trio.current_time(), previews=len(ids) == 1)
+    async with open_display(tally) as display:
         caller.say = display.say
-        watcher = Watcher(caller, display, standing, as_json)
+        follower = Follower(caller, display, tally, as_json)
         try:
             async with trio.open_nursery() as nursery:
                 for job_id in ids:
-                    nursery.start_soon(watcher.watch, job_id)
+                    nursery.start_soon(follower.watch, job_id)
         finally:
             say_how_to_go_on(display, caller, ids)
-    return watcher.code()
+    return follower.code()
 
 
 def say_how_to_go_on(display: Display, caller: Caller, ids: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from asr.terminal.delivery import Delivery, Ending, skipped
 from asr.terminal.display import open_display, stderr_console
 from asr.terminal.exits import DONE, FAILED
 from asr.terminal.logs import ONE_LINE
-from asr.terminal.standing import Standing
+from asr.terminal.tally import Tally
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asr.pipeline.types import Progress, Transcript
     from asr.terminal.job import Job
     from asr.terminal.media import Source
-    from asr.terminal.standing import Going
+    from asr.terminal.tally import Going
 
 TELL_EVERY_S = 1.0  # how far a file is, for programs
 
@@ -49,16 +49,16 @@ async def transcribe_files(
     house: AbstractAsyncContextManager[House], job: Job, *, at_once: int
 ) -> int:
     """Transcribe every file, ``at_once`` together."""
-    standing = Standing(len(job.sources), trio.current_time())
+    tally = Tally(len(job.sources), trio.current_time())
     async with house as opened:
         model = opened.models.resolve(job.options.model)
-        async with open_display(standing) as display:
+        async with open_display(tally) as display:
             delivery = Delivery(job, display)
-            standing.previews = len(job.sources) == 1 and not delivery.grows
+            tally.previews = len(job.sources) == 1 and not delivery.grows
             try:
                 await opened.preload(model)
-                standing.loading = False
-                await _all(opened, delivery, standing, at_once=at_once)
+                tally.loading = False
+                await _all(opened, delivery, tally, at_once=at_once)
             finally:
                 if trio.current_effective_deadline() == -math.inf:  # somebody wants no more
                     delivery.give_all()
@@ -74,11 +74,11 @@ def _say_rest(delivery: Delivery) -> None:
         )
 
 
-async def _all(house: House, delivery: Delivery, standing: Standing, *, at_once: int) -> None:
+async def _all(house: House, delivery: Delivery, tally: Tally, *, at_once: int) -> None:
     free = trio.Semaphore(at_once)
 
     async def work(number: int, source: Source) -> None:
-        ending = await _one(house, source, delivery, standing)
+        ending = await _one(house, source, delivery, tally)
         delivery.deliver(number, ending)
         free.release()
 
@@ -88,11 +88,11 @@ async def _all(house: House, delivery: Delivery, standing: Standing, *, at_once:
             nursery.start_soon(work, number, source)
 
 
-async def _one(house: House, source: Source, delivery: Delivery, standing: Standing) -> Ending:
+async def _one(house: House, source: Source, delivery: Delivery, tally: Tally) -> Ending:
     """What becomes of one file."""
     began_s = trio.current_time()
-    going = standing.begin(source.path.name, began_s)
-    watch = partial(_watch, Told(source, going), delivery, standing)
+    going = tally.begin(source.path.name, began_s)
+    watch = partial(_watch, AtWork(source, going), delivery, tally)
     outcome: Transcript | AsrError
     try:
         if not _is_file(source.path):
@@ -103,7 +103,7 @@ async def _one(house: House, source: Source, delivery: Delivery, standing: Stand
             raise InvalidRequest("it was still being written: its text may end too early")
     except AsrError as error:
         outcome = error
-    standing.end(going, failed=isinstance(outcome, AsrError))
+    tally.end(going, failed=isinstance(outcome, AsrError))
     return Ending(source, outcome, trio.current_time() - began_s)
 
 
@@ -122,7 +122,7 @@ def _is_file(file: Path) -> bool:
 
 
 @dataclass(slots=True)
-class Told:
+class AtWork:
     """A file at work, and when programs last heard of it."""
 
     source: Source
@@ -130,11 +130,11 @@ class Told:
     at_s: float = -math.inf
 
 
-def _watch(told: Told, delivery: Delivery, standing: Standing, progress: Progress) -> None:
+def _watch(at_work: AtWork, delivery: Delivery, tally: Tally, progress: Progress) -> None:
     """There is news of a file: for those who watch, and for whoever reads the text."""
-    standing.move(told.going, progress)
+    tally.move(at_work.going, progress)
     delivery.grow(progress.segments)
     now_s = trio.current_time()
-    if now_s - told.at_s >= TELL_EVERY_S:
-        told.at_s = now_s
-        delivery.tell(told.source, told.going, told.going.speed(now_s))
+    if now_s - at_work.at_s >= TELL_EVERY_S:
+        at_work.at_s = now_s
+        delivery.tell(at_work.source, at_work.going, at_work.going.speed(now_s))

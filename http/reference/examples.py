@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asr.actors.jobs.local.journal import JournalFailed, JournalInUse
 from asr.actors.jobs.queue import ClientBusy, Poison, QueueUnavailable, UnknownJob
 from asr.actors.jobs.register import KeyReused, NotDone
-from asr.actors.watch import Standing
+from asr.actors.watch import RequestStanding
 from asr.http.errors import MissingFile, NoJobs
 from asr.http.models import model_card
 from asr.http.progress import step
@@ -232,9 +232,9 @@ def errors() -> Mapping[type[AsrError], AsrError]:
 
 
 NEWS = (
-    Standing("queued", place=2, left_s=40.0),
-    Standing("reading"),
-    Standing("transcribing", audio_s=3.5, left_s=0.8),
+    RequestStanding("queued", place=2, left_s=40.0),
+    RequestStanding("reading"),
+    RequestStanding("transcribing", audio_s=3.5, left_s=0.8),
     Waveform(3.5, (3, 90, 12, 7, 101, 64)),  # real ones have up to 2000
 )
 

@@ -90,7 +90,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ErrorAnswer:
     """One error as clients hear it; ``words`` as OpenAI's envelope has them."""
 
     status: int
@@ -138,16 +138,16 @@ def job_faults() -> dict[str, Any]:
 def small_faults(voice: Voice, *, keyed: bool = True, drains: bool = True) -> dict[str, Any]:
     """The errors of endpoints that only tell something; ``drains``: not while the server ends."""
     closing = [row for row in of_the_table(voice) if row.words["code"] == FAULTS[ShuttingDown].code]
-    told = [
+    answers = [
         *((*KEY, *FOREIGN[:1]) if keyed else ()),
         *OTHER_METHOD,
         *BUG,
         *(closing if drains else ()),
     ]
-    return by_status(told, voice)
+    return by_status(answers, voice)
 
 
-def of_the_table(voice: Voice, *, jobs: bool = False) -> Iterator[Told]:
+def of_the_table(voice: Voice, *, jobs: bool = False) -> Iterator[ErrorAnswer]:
     """The table of faults in the numbers of a voice; with those of ``jobs``, or without.
 
     KeyError for a fault without an example.
@@ -159,19 +159,19 @@ def of_the_table(voice: Voice, *, jobs: bool = False) -> Iterator[Told]:
         status = fault.status if voice == "openai" else ASR_STATUS.get(kind, fault.status)
         returns = fault.retry_after_s is not None or issubclass(kind, Busy)
         headers = ("Retry-After",) if returns else ()
-        yield Told(status, openai_error(examples[kind]), headers)
+        yield ErrorAnswer(status, openai_error(examples[kind]), headers)
 
 
-def by_status(told: list[Told], voice: Voice) -> dict[str, Any]:
+def by_status(answers: list[ErrorAnswer], voice: Voice) -> dict[str, Any]:
     """Response Objects, each with all the errors of its status."""
     status = attrgetter("status")
     return {
         str(number): error(number, list(rows), voice)
-        for number, rows in groupby(sorted(told, key=status), key=status)
+        for number, rows in groupby(sorted(answers, key=status), key=status)
     }
 
 
-def error(status: int, rows: list[Told], voice: Voice) -> dict[str, Any]:
+def error(status: int, rows: list[ErrorAnswer], voice: Voice) -> dict[str, Any]:
     """The answer to all errors of a status."""
     phrase = HTTPStatus(status).phrase
     codes = [f"`{row.words['code']}`" for row in rows if row.words["code"]]
@@ -180,7 +180,7 @@ def error(status: int, rows: list[Told], voice: Voice) -> dict[str, Any]:
     return answer(about, in_voice(rows, voice), *headers)
 
 
-def in_voice(rows: list[Told], voice: Voice) -> dict[str, Any]:
+def in_voice(rows: list[ErrorAnswer], voice: Voice) -> dict[str, Any]:
     """The content of an error's answer."""
     messages = {row.name: str(row.words["message"]) for row in rows}
     if voice == "openai":
@@ -193,10 +193,10 @@ def in_voice(rows: list[Told], voice: Voice) -> dict[str, Any]:
     return texts(TEXT, {name: example(f"{message}\n") for name, message in messages.items()})
 
 
-def no_row(status: int, message: str, *headers: str, code: str | None = None) -> tuple[Told]:
+def no_row(status: int, message: str, *headers: str, code: str | None = None) -> tuple[ErrorAnswer]:
     """An error that is not in the table: of the HTTP layer, of the keys, or a bug."""
     words = {"message": message, "type": type_of(status), "param": None, "code": code}
-    return (Told(status, words, headers),)
+    return (ErrorAnswer(status, words, headers),)
 
 
 KEY = no_row(401, "Incorrect API key provided", "WWW-Authenticate", code="invalid_api_key")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from asr.pipeline.align.emissions import SHORTEST, listen
-from asr.pipeline.align.networks import Networks
+from asr.pipeline.align.networks import LanguageNetworks
 from asr.pipeline.align.paths import find_path
 from asr.pipeline.align.sources import published, read
 from asr.pipeline.align.sparing import Sparing
@@ -49,7 +49,7 @@ class WordAligner:
     def __init__(self, models: ModelSettings, *, device: Device) -> None:
         self._settings = models
         self._device: Device = device
-        self._networks: Networks | None = None
+        self._networks: LanguageNetworks | None = None
 
     def load(self) -> None:
         """Import torch; each network is read when its language is first spoken."""
@@ -65,12 +65,12 @@ class WordAligner:
         task = Alignment(networks, question, _torch_device(self._device))
         return task if networks.lend(question.language, task) else None
 
-    def _load(self) -> Networks:
+    def _load(self) -> LanguageNetworks:
         if self._networks is None:
             import_torch()
             device = _torch_device(self._device)
             reading = partial(read, settings=self._settings, device=device)
-            self._networks = Networks(published(), Sparing(reading))
+            self._networks = LanguageNetworks(published(), Sparing(reading))
         return self._networks
 
 
@@ -82,7 +82,7 @@ class Alignment:
     that it came with; if it came with none, they have no times.
     """
 
-    def __init__(self, networks: Networks, question: Align, device: str) -> None:
+    def __init__(self, networks: LanguageNetworks, question: Align, device: str) -> None:
         self._networks = networks
         self._audio = question.audio
         self._language = question.language

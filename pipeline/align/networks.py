@@ -28,7 +28,7 @@ class Loaded(NamedTuple):
     alphabet: Alphabet
 
 
-class Networks:
+class LanguageNetworks:
     """The networks by language: a few in memory, those used last. For one thread.
 
     ``names`` has those of the networks by Whisper's language codes; ``read`` raises

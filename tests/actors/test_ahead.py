@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from trio.testing import MockClock
 
-from asr.actors.ahead import FIRST, LIVE, Ahead, Pace
+from asr.actors.ahead import FIRST, LIVE, Ahead, AheadPolicy
 from asr.pipeline.audio import Audio
 from asr.pipeline.types import Found, Span, Window
 from tests.fakes import pass_time
@@ -44,9 +44,9 @@ class FakeSpeech:
             yield Found(spans, start + 100, done=start == 900)
 
 
-async def starts(speech: FakeSpeech, pace: Pace = LIVE) -> list[list[float]]:
+async def starts(speech: FakeSpeech, policy: AheadPolicy = LIVE) -> list[list[float]]:
     """When the windows start that are given out together."""
-    ahead = Ahead(AUDIO, cast("Speech", speech), pace)
+    ahead = Ahead(AUDIO, cast("Speech", speech), policy)
     groups = []
     while windows := await ahead.windows():
         groups.append(windows)

@@ -1,4 +1,4 @@
-"""Groups of windows are decoded as the pace says, and heard in the order of the audio."""
+"""Groups of windows are decoded as the policy says, and heard in the order of the audio."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_groups_are_heard_in_order_whichever_is_answered_first(
     assert setting.decoder.languages == ["nl"] * 3
 
 
-async def test_as_many_groups_are_at_work_as_the_pace_says(
+async def test_as_many_groups_are_at_work_as_the_policy_says(
     setting: Setting, nursery: trio.Nursery
 ) -> None:
     nursery.start_soon(setting.decode, Found(1, 1, 1, 3, at_once=2))

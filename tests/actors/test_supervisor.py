@@ -53,7 +53,7 @@ async def test_a_crashed_task_is_run_again_after_a_pause_and_counted(
     life = Life()
     began = trio.current_time()
     restarts = Restarts(most=3, within_s=300, pause_s=2)
-    await supervise("gpu", task, restarts=restarts, watcher=life)
+    await supervise("gpu", task, restarts=restarts, observer=life)
     # crashes at 5 and 17, each followed by 2 s of pause
     assert [at - began for at in task.starts] == [0, 7, 19]
     assert life.told == ["gpu up", *["gpu down", "gpu again", "gpu up"] * 2]
@@ -78,7 +78,7 @@ async def test_one_that_hangs_is_hopeless_at_once(
     task, life = Task(1, 1), Life()
     task.errors = [Hung("gpu")]
     with pytest.raises(Hopeless) as hopeless:
-        await supervise("gpu", task, restarts=Restarts(most=most), watcher=life)
+        await supervise("gpu", task, restarts=Restarts(most=most), observer=life)
     assert type(hopeless.value.__cause__) is Hung
     assert (len(task.starts), life.told) == (1, ["gpu up", "gpu down"])
 

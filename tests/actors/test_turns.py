@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.actors.turns import OVERTAKEN_MAX, Pace, Priority, Turns
+from asr.actors.turns import OVERTAKEN_MAX, Priority, ServiceTime, Turns
 
 BATCH, INTERACTIVE = Priority.BATCH, Priority.INTERACTIVE
 
@@ -158,11 +158,11 @@ def test_nobody_starves_among_strangers_who_never_stop_coming(
 
 
 def test_retry_after_follows_what_was_measured_within_a_second_and_a_minute() -> None:
-    pace = Pace(first_guess_s=30)
-    assert pace.retry_after_s(backlog=4, running_max=8) == 15  # 30 s · 4 / 8
-    pace.record(2)  # the first measure replaces the guess
-    assert pace.retry_after_s(backlog=12, running_max=8) == 3  # 2 s · 12 / 8
-    pace.record(12)  # 2 + 0.2 · (12 - 2) = 4
-    assert pace.retry_after_s(backlog=12, running_max=8) == pytest.approx(6)
-    assert pace.retry_after_s(backlog=1, running_max=8) == 1
-    assert pace.retry_after_s(backlog=1000, running_max=8) == 60
+    service_time = ServiceTime(first_guess_s=30)
+    assert service_time.retry_after_s(backlog=4, running_max=8) == 15  # 30 s · 4 / 8
+    service_time.record(2)  # the first measure replaces the guess
+    assert service_time.retry_after_s(backlog=12, running_max=8) == 3  # 2 s · 12 / 8
+    service_time.record(12)  # 2 + 0.2 · (12 - 2) = 4
+    assert service_time.retry_after_s(backlog=12, running_max=8) == pytest.approx(6)
+    assert service_time.retry_after_s(backlog=1, running_max=8) == 1
+    assert service_time.retry_after_s(backlog=1000, running_max=8) == 60

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import asr.actors.watch as module
-from asr.actors.watch import News, Standing, Watcher
+from asr.actors.watch import News, RequestStanding, Watcher
 from asr.pipeline.types import Options, Progress
 from asr.pipeline.waveform import Waveform
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.actors.walk import Walk
 
 
-def told(news: list[News]) -> list[Standing]:
-    return [each for each in news if isinstance(each, Standing)]
+def told(news: list[News]) -> list[RequestStanding]:
+    return [each for each in news if isinstance(each, RequestStanding)]
 
 
 async def test_each_change_is_told_once_and_the_text_goes_on_as_ever() -> None:

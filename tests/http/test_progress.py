@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from asr.actors.watch import Standing
+from asr.actors.watch import RequestStanding
 from asr.http.progress import Steps
 from asr.pipeline.errors import Busy
 from asr.pipeline.formats import verbose_json
@@ -35,9 +35,9 @@ NEWS = (
     Progress(3.5, 3.5, HELLO.segments[1:]),
 )
 STANDINGS = (
-    Standing("queued", 2, left_s=12.34),
-    Standing("reading"),
-    Standing("transcribing", None, 0.0, 3.5),
+    RequestStanding("queued", 2, left_s=12.34),
+    RequestStanding("reading"),
+    RequestStanding("transcribing", None, 0.0, 3.5),
     Waveform(3.5, (0, 127)),
 )
 
@@ -125,19 +125,23 @@ async def test_words_cost_nobody_anything_who_does_not_ask_for_them(
     assert "words" not in done
 
 
-def at_work(done_s: float) -> Standing:
-    return Standing("transcribing", None, done_s, 60.0)
+def at_work(done_s: float) -> RequestStanding:
+    return RequestStanding("transcribing", None, done_s, 60.0)
 
 
 def test_states_and_places_are_told_at_once_and_what_is_done_twice_a_second() -> None:
     steps = Steps()
     for place in (3, 2):
-        steps.add(Standing("queued", place))
-    assert steps.take(0.0) == [Standing("queued", 2)]
-    steps.add(Standing("queued", 1))
-    steps.add(Standing("reading"))
+        steps.add(RequestStanding("queued", place))
+    assert steps.take(0.0) == [RequestStanding("queued", 2)]
+    steps.add(RequestStanding("queued", 1))
+    steps.add(RequestStanding("reading"))
     steps.add(at_work(0.0))
-    assert steps.take(0.1) == [Standing("queued", 1), Standing("reading"), at_work(0.0)]
+    assert steps.take(0.1) == [
+        RequestStanding("queued", 1),
+        RequestStanding("reading"),
+        at_work(0.0),
+    ]
     steps.add(at_work(1.0))
     steps.add(at_work(2.0))
     assert steps.take(0.3) == []

@@ -11,7 +11,7 @@ import pytest
 
 from asr.pipeline.align import sources
 from asr.pipeline.align.aligner import Alignment
-from asr.pipeline.align.networks import Loaded, Networks
+from asr.pipeline.align.networks import LanguageNetworks, Loaded
 from asr.pipeline.align.sources import CONFIGS, WEIGHTS, fetch, find, heard_labels, published
 from asr.pipeline.align.sparing import RETRY_AFTER_S, Letters, Sparing
 from asr.pipeline.align.wording import Alphabet
@@ -47,12 +47,12 @@ def test_each_language_has_the_network_that_whispermlx_chose() -> None:
 
 def test_a_language_without_a_network_is_named() -> None:
     with pytest.raises(AlignmentUnavailable, match="language 'xx' is known"):
-        Networks(NAMES, Shelf().read).get("xx")
+        LanguageNetworks(NAMES, Shelf().read).get("xx")
 
 
 def test_the_networks_that_were_used_last_stay_in_memory() -> None:
     shelf = Shelf()
-    networks = Networks(NAMES, shelf.read)
+    networks = LanguageNetworks(NAMES, shelf.read)
     for language in ("de", "en", "de", "fr", "de", "en"):
         assert NAMES[language] in networks.get(language).alphabet.labels
     assert shelf.asked == [NAMES[code] for code in ("de", "en", "fr", "en")]
@@ -63,7 +63,7 @@ class Borrower:
 
 
 def test_no_more_networks_are_in_memory_than_are_kept_whoever_works() -> None:
-    networks = Networks(NAMES, Shelf().read)
+    networks = LanguageNetworks(NAMES, Shelf().read)
     german, english, french, other = (Borrower() for _ in range(4))
     assert networks.lend("de", german)
     assert networks.lend("en", english)
@@ -80,7 +80,7 @@ def test_no_more_networks_are_in_memory_than_are_kept_whoever_works() -> None:
 
 
 def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
-    networks = Networks(NAMES, Shelf().read)
+    networks = LanguageNetworks(NAMES, Shelf().read)
     borrowers = [Borrower(), Borrower()]
     assert [networks.lend(*each) for each in zip(("de", "en"), borrowers, strict=True)] == [
         True
@@ -93,7 +93,7 @@ def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
 def test_who_fails_lends_nothing_any_more_whoever_keeps_the_error(tmp_path: Path) -> None:
     shelf = Shelf()
     shelf.fails = True
-    networks = Networks(NAMES, shelf.read)
+    networks = LanguageNetworks(NAMES, shelf.read)
     task = Alignment(networks, Align(Audio(tmp_path, 0), (), "de"), "cpu")
     assert networks.lend("de", task)
     with pytest.raises(AlignmentUnavailable, match="de is out"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.pipeline.pauses import Span, beside_pauses, find_pauses
+from asr.pipeline.pauses import Interval, beside_pauses, find_pauses
 from asr.pipeline.types import Piece, Word
 
 if TYPE_CHECKING:
@@ -72,14 +72,14 @@ def test_where_nothing_changes_there_are_no_pauses(samples: NDArray[np.float32])
 def test_a_word_is_on_one_side_of_a_pause(
     words: list[tuple[float, float]], pause: tuple[float, float], then: list[tuple[float, float]]
 ) -> None:
-    moved = beside_pauses([spoken(*words)], [Span(*pause)])
+    moved = beside_pauses([spoken(*words)], [Interval(*pause)])
     assert times_of(*moved) == then
     assert [(moved[0].start_s, moved[0].end_s)] == [(then[0][0], then[-1][1])]
 
 
 def test_a_piece_that_no_pause_touches_stays_as_it_is() -> None:
     piece = spoken((1.0, 2.0), (2.0, 3.0))
-    assert beside_pauses([piece, spoken((3.0, 5.0))], [Span(3.0, 4.0)])[0] is piece
+    assert beside_pauses([piece, spoken((3.0, 5.0))], [Interval(3.0, 4.0)])[0] is piece
 
 
 MOMENTS = st.lists(st.integers(0, 60), min_size=2, max_size=14).map(sorted)
@@ -92,7 +92,7 @@ def test_words_stay_in_order_and_lose_only_what_is_quiet(
     spans = [(a / 10, b / 10) for a, b in pairwise(words)]
     spans = [span for k, span in enumerate(spans) if k not in gaps] or spans[:1]
     silent = [
-        Span(a / 10, b / 10) for a, b in zip(pauses[::2], pauses[1::2], strict=False) if a < b
+        Interval(a / 10, b / 10) for a, b in zip(pauses[::2], pauses[1::2], strict=False) if a < b
     ]
     pieces = [spoken(*each) for each in (spans[:cut], spans[cut:]) if each]
     moved = beside_pauses(pieces, silent)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asr.pipeline.align.aligner import Alignment
-from asr.pipeline.align.networks import Loaded, Networks
+from asr.pipeline.align.networks import LanguageNetworks, Loaded
 from asr.pipeline.align.paths import Emission, find_path
 from asr.pipeline.align.wording import Alphabet
 from asr.pipeline.audio import SAMPLE_RATE, Audio, open_samples
@@ -66,7 +66,7 @@ class Given:
 
 def align(network: Any, alphabet: Alphabet, question: Align) -> list[Segment]:
     names = {question.language: "given"}
-    task = Alignment(Networks(names, lambda _: Loaded(network, alphabet)), question, "cpu")
+    task = Alignment(LanguageNetworks(names, lambda _: Loaded(network, alphabet)), question, "cpu")
     assert task.advance() == ()
     aligned: list[Segment] = []
     while not task.done:
@@ -154,7 +154,7 @@ def test_a_step_is_five_seconds_at_most_or_a_segment_and_no_question_is_one_step
     lengths_s = (2, 2, 2, 2, 25, 2)
     segments = tuple(segment(20.0 * k, 20.0 * k + s, " hello") for k, s in enumerate(lengths_s))
     network = Loaded(Given(len(LATIN)), Alphabet.of(LATIN.items()))
-    networks = Networks({"en": "given"}, lambda _: network)
+    networks = LanguageNetworks({"en": "given"}, lambda _: network)
     task = Alignment(networks, Align(audio, segments, "en"), "cpu")
     answers = []
     while not task.done:

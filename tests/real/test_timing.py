@@ -21,7 +21,7 @@ from asr.pipeline.batch import Batch
 from asr.pipeline.engine import Row
 from asr.pipeline.mel import log_mel
 from asr.pipeline.network import cross_keys_values, encode
-from asr.pipeline.pauses import Span, beside_pauses, find_pauses
+from asr.pipeline.pauses import Interval, beside_pauses, find_pauses
 from asr.pipeline.timing import LAGS_S, Alignment, Text, add_words, align
 from asr.pipeline.types import Decoding, Hypothesis, Piece, Window, Word
 from tests.real import sounds
@@ -166,7 +166,7 @@ def worded(segment: dict[str, Any], window: Window) -> Piece:
     return Piece(segment["start"], segment["end"], "", (), words)
 
 
-def pauses_of(window: Window) -> tuple[Span, ...]:
+def pauses_of(window: Window) -> tuple[Interval, ...]:
     return find_pauses(window.audio.read(window.start_s, window.end_s), window.start_s)
 
 

@@ -20,7 +20,7 @@ from asr.terminal.delivery import Delivery, Ending
 from asr.terminal.display import Display
 from asr.terminal.job import Job
 from asr.terminal.media import Source
-from asr.terminal.standing import Standing
+from asr.terminal.tally import Tally
 from tests.terminal.fakes import said
 
 (segment,) = said("one").segments
@@ -32,7 +32,7 @@ job = Job(sources, "txt", Options(diarize=DIARIZE))
 heard = replace(said(""), segments=LINES)
 
 async def main():
-    delivery = Delivery(job, Display(Standing(len(sources), 0.0)))
+    delivery = Delivery(job, Display(Tally(len(sources), 0.0)))
     delivery.grow(heard.segments[:1])
     for number in reversed(range(len(sources))):
         delivery.deliver(number, Ending(sources[number], heard, 1.0))

@@ -7,31 +7,31 @@ from rich.console import Console
 
 from asr.pipeline.types import Progress
 from asr.terminal.display import picture
-from asr.terminal.standing import Standing, clock
+from asr.terminal.tally import Tally, clock
 from tests.terminal.fakes import said
 
 
-def standing(files: int = 1) -> Standing:
-    return Standing(files, 100.0)
+def tally(files: int = 1) -> Tally:
+    return Tally(files, 100.0)
 
 
-def lines(standing: Standing, now_s: float, *, width: int = 80, height: int = 24) -> list[str]:
+def lines(tally: Tally, now_s: float, *, width: int = 80, height: int = 24) -> list[str]:
     """The picture as a terminal without colours shows it."""
     console = Console(file=io.StringIO(), width=width, no_color=True)
     with console.capture() as shown:
-        console.print(picture(standing, now_s, width=width, height=height))
+        console.print(picture(tally, now_s, width=width, height=height))
     return [" ".join(line.split()) for line in shown.get().splitlines()]
 
 
-def moved(name: str, done_s: float, total_s: float, *, files: int = 1) -> Standing:
-    one = standing(files)
+def moved(name: str, done_s: float, total_s: float, *, files: int = 1) -> Tally:
+    one = tally(files)
     one.move(one.begin(name, 100.0), Progress(done_s, total_s))
     return one
 
 
 def test_at_first_the_model_loads() -> None:
-    assert lines(standing(), 101.0) == ["loading the model"]
-    assert standing().sentence(101.0) == "loading the model"
+    assert lines(tally(), 101.0) == ["loading the model"]
+    assert tally().sentence(101.0) == "loading the model"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_no_speed_is_told_of_the_first_moment() -> None:
 
 
 def test_many_files_have_a_sum_and_only_as_many_bars_as_there_is_room_for() -> None:
-    many = standing(40)
+    many = tally(40)
     many.heard_s, many.over, many.failed = 100.0, 3, 1
     for number in range(20):
         many.begin(f"{number}.mp3", 100.0)
@@ -70,7 +70,7 @@ def test_many_files_have_a_sum_and_only_as_many_bars_as_there_is_room_for() -> N
 
 @pytest.mark.parametrize("previews", [True, False])
 def test_the_newest_text_is_in_sight_unless_it_is_printed(previews: bool) -> None:
-    one = standing()
+    one = tally()
     one.previews = previews
     one.move(one.begin("a.mp3", 100.0), Progress(1.0, 2.0, said("so it begins").segments))
     first, *_ = lines(one, 101.0)

@@ -13,7 +13,7 @@ import trio
 
 from asr.actors.jobs.local.line import Line
 from asr.actors.jobs.queue import ClientBusy, QueueFull, Stats
-from asr.actors.turns import Pace
+from asr.actors.turns import ServiceTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Floor:
 
     def __init__(self, bounds: Bounds) -> None:
         self.slots = 0  # of all who work
-        self.pace = Pace()
+        self.service_time = ServiceTime()
         self.bounds = bounds
         self._live: dict[str, Live] = {}
         self._line: Line[Live] = Line()
@@ -127,4 +127,4 @@ class Floor:
         return sum(job.durable and job.client == client for job in jobs)
 
     def _wait_s(self) -> float:
-        return self.pace.retry_after_s(sum(self._waiting.values()) + 1, max(1, self.slots))
+        return self.service_time.retry_after_s(sum(self._waiting.values()) + 1, max(1, self.slots))

@@ -31,6 +31,7 @@ REFUSED_S = 5.0
 # So many events that could not be written yet are more than any disk is slow for.
 UNWRITTEN_MAX = 10_000
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Hands:
     """What those who work share.
@@ -112,7 +113,7 @@ class Hands:
             with live.scope:
                 if run := await self._begin(live):
                     await self._finish(live, await _outcome(handler, run))
-                    self.floor.pace.record(trio.current_time() - began_s)
+                    self.floor.service_time.record(trio.current_time() - began_s)
         except Poison as poison:
             await self._finish(live, _failed(poison))
         except UNWRITTEN:

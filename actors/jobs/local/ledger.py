@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asr.actors.jobs.queue import Job
 
 # ``row`` counts jobs as they came. What may be long stands last: SQLite reads a row from its front.
-# ``further`` has how far a job had come when a try began, and how many tries it had lost until then.
+# ``further`` has how far a job had come when a try began, and how many it had lost until then.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,7 +64,7 @@ CREATE INDEX IF NOT EXISTS notices_due ON notices (due_s);
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NewEvent:
     """An event that has no number yet. ``data`` is JSON."""
 
     kind: str
@@ -80,9 +80,9 @@ class Outcome:
     failure: Mapping[str, Any] | None = None
 
     @property
-    def event(self) -> Told:
+    def event(self) -> NewEvent:
         """The last one of the job."""
-        return Told(self.state, dumped({} if self.failure is None else {"error": self.failure}))
+        return NewEvent(self.state, dumped({} if self.failure is None else {"error": self.failure}))
 
 
 def insert(db: Connection, job: Job, *, now_s: float) -> int | None:
@@ -101,9 +101,7 @@ def begin(db: Connection, row: int, *, tries: int, now_s: float) -> tuple[str, d
 
     Raises Poison if it is one too many.
     """
-    told = dict(
-        db.execute("SELECT kind, count(*) FROM events WHERE job = ? GROUP BY kind", (row,))
-    )
+    told = dict(db.execute("SELECT kind, count(*) FROM events WHERE job = ? GROUP BY kind", (row,)))
     _expect_more(db, row, told.get(FURTHER, 0), lost=tries - 1)
     db.execute(
         "UPDATE jobs SET state = 'running', tries = ?, started_s = coalesce(started_s, ?) "
@@ -124,7 +122,7 @@ def _expect_more(db: Connection, row: int, told: int, *, lost: int) -> None:
         raise Poison
 
 
-def add(db: Connection, row: int, after: int, told: Sequence[Told]) -> None:
+def add(db: Connection, row: int, after: int, told: Sequence[NewEvent]) -> None:
     """Events that come after the one of this number."""
     numbered = enumerate(told, after + 1)
     db.executemany(
@@ -136,14 +134,22 @@ def add(db: Connection, row: int, after: int, told: Sequence[Told]) -> None:
         db.execute("UPDATE jobs SET progress = ? WHERE row = ?", (latest, row))
 
 
-def hand_back(db: Connection, row: int, after: int, told: Sequence[Told], *, tries: int) -> None:
+def hand_back(
+    db: Connection, row: int, after: int, told: Sequence[NewEvent], *, tries: int
+) -> None:
     """A try is over, and the job is not: it waits again."""
     add(db, row, after, told)
     db.execute("UPDATE jobs SET state = 'queued', tries = ? WHERE row = ?", (tries, row))
 
 
 def end(
-    db: Connection, row: int, after: int, told: Sequence[Told], outcome: Outcome, *, now_s: float
+    db: Connection,
+    row: int,
+    after: int,
+    told: Sequence[NewEvent],
+    outcome: Outcome,
+    *,
+    now_s: float,
 ) -> None:
     """A job ends: its last events, the end among them; its result; the notice to its webhook."""
     add(db, row, after, told)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from asr.actors.jobs.local import ledger
-from asr.actors.jobs.local.ledger import Told
+from asr.actors.jobs.local.ledger import NewEvent
 from asr.actors.jobs.queue import dumped
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Live:
     over: bool = False
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     news: trio.Event = field(default_factory=trio.Event)
-    _told: list[Told] = field(default_factory=list)
-    _progress: Told | None = None
+    _told: list[NewEvent] = field(default_factory=list)
+    _progress: NewEvent | None = None
     _progress_s: float = float("-inf")  # when one was last written
 
     @property
@@ -73,7 +73,7 @@ class Live:
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Remember an event until it is written; of progress only the latest."""
-        told = Told(kind, dumped(data))
+        told = NewEvent(kind, dumped(data))
         if kind == PROGRESS:
             self._progress = told
         else:
@@ -84,7 +84,7 @@ class Live:
         self._told.clear()
         self._progress = None
 
-    def due(self, *, last: bool = False) -> tuple[Told, ...]:
+    def due(self, *, last: bool = False) -> tuple[NewEvent, ...]:
         """What to write now: progress only now and then, or if nothing else will be written."""
         progress = self._progress
         now_s = trio.current_time()
@@ -92,7 +92,7 @@ class Live:
             return tuple(self._told)
         return (*self._told, progress)
 
-    def written(self, told: Sequence[Told]) -> None:
+    def written(self, told: Sequence[NewEvent]) -> None:
         """So much of what was due is in the book: say that there is something to read."""
         if not told:
             return
@@ -121,6 +121,6 @@ async def write_told(book: Book, lives: Sequence[Live]) -> None:
             live.written(told)
 
 
-def _add_all(db: Connection, *, rows: Sequence[tuple[int, int, tuple[Told, ...]]]) -> None:
+def _add_all(db: Connection, *, rows: Sequence[tuple[int, int, tuple[NewEvent, ...]]]) -> None:
     for row, number, told in rows:
         ledger.add(db, row, number, told)

@@ -31,10 +31,10 @@ from asr.actors.jobs.queue import (
     dumped,
 )
 from asr.actors.jobs.redis.client import connect, look_after
+from asr.actors.jobs.redis.hands import Hands
 from asr.actors.jobs.redis.inbox import NOTICE, Inbox
 from asr.actors.jobs.redis.library import Library
 from asr.actors.jobs.redis.words import events_of, standing_of
-from asr.actors.jobs.redis.worker import Worker
 from asr.actors.turns import OVERTAKEN_MAX
 from asr.pipeline.records import dump_error
 
@@ -179,8 +179,8 @@ class RedisQueue:
         """Do jobs until cancelled, or until the handler crashes: see ``JobQueue``."""
         self._workers += 1
         name = f"{self.process}/{self._workers}"
-        worker = Worker(self._client, self._library, self._inbox, name, lanes, handler, leisure)
-        await worker.work(slots, task_status=task_status)
+        hands = Hands(self._client, self._library, self._inbox, name, lanes, handler, leisure)
+        await hands.work(slots, task_status=task_status)
 
     async def take_notice(self, *, lease_s: float) -> Notice:
         """The next notice that is due; waits for one."""

@@ -26,7 +26,7 @@ return redis.call('HVALS', KEYS[1])
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerProcess:
     """A process that does jobs: ``slots`` at once, of which it is ``busy`` with so many.
 
     ``models`` are the lanes that it takes jobs of; none: all. ``loaded`` are those in its memory.
@@ -44,11 +44,11 @@ class Worker:
 class Roster(Protocol):
     """Where workers say that they are there. Raises QueueUnavailable."""
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: WorkerProcess) -> None:
         """This worker is there, and like this."""
         ...
 
-    async def workers(self) -> tuple[Worker, ...]:
+    async def workers(self) -> tuple[WorkerProcess, ...]:
         """Those that were heard of lately, by name."""
         ...
 
@@ -65,11 +65,11 @@ class RedisRoster:
         self._lease_s = lease_s
         self._keys = (f"asr:{{{name}}}:workers", f"asr:{{{name}}}:workers:beats")
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: WorkerProcess) -> None:
         """This worker is there: see ``Roster``."""
         await self._client.eval(BEAT, self._keys, (worker.name, json.dumps(asdict(worker))))
 
-    async def workers(self) -> tuple[Worker, ...]:
+    async def workers(self) -> tuple[WorkerProcess, ...]:
         """Those that are there: see ``Roster``."""
         said = await self._client.eval(LIVING, self._keys, (str(self._lease_s),))
         assert isinstance(said, list)
@@ -81,8 +81,8 @@ class RedisRoster:
         await self._client.zrem(self._keys[1], (name,))
 
 
-def _read(said: object) -> Worker:
+def _read(said: object) -> WorkerProcess:
     assert isinstance(said, bytes)
     plain = json.loads(said)
     lists = {name: tuple(plain[name]) for name in ("models", "loaded")}
-    return Worker(**{**plain, **lists})
+    return WorkerProcess(**{**plain, **lists})

@@ -11,7 +11,7 @@ import trio
 from asr.actors.cluster import errand
 from asr.actors.jobs.queue import QueueUnavailable, Stats
 from asr.actors.trail import Trail, begin
-from asr.actors.watch import News, Standing
+from asr.actors.watch import News, RequestStanding
 from asr.pipeline.errors import (
     Busy,
     InvalidRequest,
@@ -88,7 +88,7 @@ async def test_who_watches_hears_where_it_stands_and_sees_the_audio(
         await house.transcribe(town.home.file("a"), GERMAN, watch=news.append)
     (picture,) = (each for each in news if isinstance(each, Waveform))
     assert picture.duration_s == 60.0
-    states = [each.state for each in news if isinstance(each, Standing)]
+    states = [each.state for each in news if isinstance(each, RequestStanding)]
     assert states[-1] == "transcribing"
     assert "reading" in states
 

@@ -6,11 +6,11 @@ import pytest
 import trio
 
 from asr.actors.cluster.worker import on_the_roster
-from asr.actors.jobs.redis.roster import Worker
+from asr.actors.jobs.redis.roster import WorkerProcess
 from tests.actors.cluster.town import Noticeboard
 from tests.fakes import pass_time
 
-ANNA = Worker("anna", "cpu")
+ANNA = WorkerProcess("anna", "cpu")
 
 
 class Counting(Noticeboard):
@@ -20,7 +20,7 @@ class Counting(Noticeboard):
         super().__init__()
         self.beats_s: list[float] = []
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: WorkerProcess) -> None:
         self.beats_s.append(trio.current_time())
         await super().beat(worker)
 

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 from asr.actors.cluster.view import View
 from asr.actors.jobs.queue import Stats
-from asr.actors.jobs.redis.roster import Worker
+from asr.actors.jobs.redis.roster import WorkerProcess
 
-ANNA = Worker("anna", "metal", compute_type="float16")
-BERT = Worker("bert", "metal", ("base",), compute_type="float16", slots=4)
+ANNA = WorkerProcess("anna", "metal", compute_type="float16")
+BERT = WorkerProcess("bert", "metal", ("base",), compute_type="float16", slots=4)
 
 
-def view(*workers: Worker) -> View:
+def view(*workers: WorkerProcess) -> View:
     return View(Stats(0, 0, 1), workers)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from asr.actors.cluster.front import open_receiver, open_remote
-from asr.actors.cluster.worker import Hands, HeldRunner, InHand, on_the_roster, standing_of
+from asr.actors.cluster.worker import Handlers, HeldRunner, InHand, on_the_roster, standing_of
 from asr.actors.fetcher import Fetcher, UrlSettings
 from asr.actors.jobs.blobs import FolderBlobs
 from asr.actors.jobs.local.queue import open_local
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from asr.actors.cluster.remote import RemoteHouse
     from asr.actors.jobs.queue import JobQueue, Run
-    from asr.actors.jobs.redis.roster import Worker
+    from asr.actors.jobs.redis.roster import WorkerProcess
     from asr.pipeline.engine import Row
     from asr.pipeline.types import Hypothesis
 
@@ -42,12 +42,12 @@ class Noticeboard:
     """A roster on which nobody is ever thought dead."""
 
     def __init__(self) -> None:
-        self.there: dict[str, Worker] = {}
+        self.there: dict[str, WorkerProcess] = {}
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: WorkerProcess) -> None:
         self.there[worker.name] = worker
 
-    async def workers(self) -> tuple[Worker, ...]:
+    async def workers(self) -> tuple[WorkerProcess, ...]:
         return tuple(self.there.values())
 
     async def leave(self, name: str) -> None:
@@ -84,7 +84,7 @@ class Town:
             clock.autojump_threshold = inf  # the blobs' threads take real time
             clock.rate = 1.0
             in_hand = InHand()
-            hands = Hands(HeldRunner(worker, self.blobs, "w1"), no_durable_jobs, in_hand)
+            handlers = Handlers(HeldRunner(worker, self.blobs, "w1"), no_durable_jobs, in_hand)
             standing = partial(standing_of, worker, in_hand, name="w1", slots=2, lanes=lanes)
             async with (
                 on_the_roster(self.roster, standing, lease_s=15),
@@ -101,6 +101,6 @@ class Town:
                     stores=dict.fromkeys((False, True), self.home.store()),
                 ) as self.house,
             ):
-                await nursery.start(partial(self.queue.work, hands, slots=2, lanes=lanes))
+                await nursery.start(partial(self.queue.work, handlers, slots=2, lanes=lanes))
                 yield self.house
                 nursery.cancel_scope.cancel()

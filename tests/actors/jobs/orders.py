@@ -15,7 +15,7 @@ from asr.actors.jobs.settings import JobSettings
 from asr.actors.metrics import Metrics
 from asr.actors.stages.keep import NoKeep
 from asr.actors.turns import Priority
-from asr.actors.watch import Standing as Stands
+from asr.actors.watch import RequestStanding as Stands
 from asr.pipeline.types import Options, Progress, Segment, Transcript
 from asr.pipeline.waveform import Waveform
 

@@ -104,11 +104,11 @@ async def test_a_job_at_which_the_process_dies_again_and_again_is_given_up(tmp_p
         async with opened(folder) as queue, at_work(queue) as attempts:
             attempt = await attempts.next()
             assert (attempt.name, attempt.run.tries) == ("a1", tries)
-            told = min(tries - 1, 2)
-            assert attempt.run.told.get("segment", 0) == told
-            if told < 2:  # so far the job comes further each time
+            known = min(tries - 1, 2)
+            assert attempt.run.told.get("segment", 0) == known
+            if known < 2:  # so far the job comes further each time
                 attempt.tell("segment", tries=tries)
-                await first_heard(queue, "a1", after=told)
+                await first_heard(queue, "a1", after=known)
             folder = await snapshot(folder, tmp_path / f"{tries}")
     async with opened(folder) as queue:
         stands = await queue.standing("a1")

@@ -10,7 +10,7 @@ import pytest
 from asr.actors.jobs.queue import TRIES_MAX, Bounds
 from asr.actors.jobs.redis.library import Library
 from asr.actors.jobs.redis.queue import RedisQueue, open_redis
-from asr.actors.jobs.redis.roster import RedisRoster, Worker
+from asr.actors.jobs.redis.roster import RedisRoster, WorkerProcess
 from asr.actors.turns import OVERTAKEN_MAX
 from tests.actors.jobs.doing import at_work, heard, job, submit
 from tests.redis_server import needs_redis
@@ -92,6 +92,6 @@ async def test_where_there_is_no_memory_left_what_runs_goes_on_and_ends(
             attempt.end(big)
             assert [event.kind for event in await heard(queue, "a1")] == ["done"]
             assert await queue.result("a1") == big
-            await RedisRoster(client, lease_s=LEASE_S, name=NAME).beat(Worker("anna", "cpu"))
+            await RedisRoster(client, lease_s=LEASE_S, name=NAME).beat(WorkerProcess("anna", "cpu"))
         finally:
             await client.config_set({"maxmemory": "0"})

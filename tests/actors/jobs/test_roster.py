@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from asr.actors.jobs.redis.roster import RedisRoster, Worker
+from asr.actors.jobs.redis.roster import RedisRoster, WorkerProcess
 from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 pytestmark = needs_redis
 
-ANNA = Worker("anna", "metal", ("base", "large-v3"), ("base",), slots=4, busy=1)
-BERT = Worker("bert", "cpu")
+ANNA = WorkerProcess("anna", "metal", ("base", "large-v3"), ("base",), slots=4, busy=1)
+BERT = WorkerProcess("bert", "cpu")
 
 
 async def test_who_works_is_known_as_it_last_said(client: Client) -> None:

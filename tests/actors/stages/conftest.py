@@ -4,13 +4,13 @@ from functools import partial
 import pytest
 
 from asr.actors.jobs.local.journal import memory_journal
-from asr.actors.stages.cache import Cache, Networks
+from asr.actors.stages.cache import Cache, NetworkNames
 from asr.actors.stages.sqlite_keep import SqliteKeep, open_sqlite_keep
 from tests.actors.fake_engine import Script
 from tests.actors.fakes import said
 from tests.actors.walk import Walk
 
-NETWORKS = Networks("finder", "diarizer", voice_model="fake")
+NETWORKS = NetworkNames("finder", "diarizer", voice_model="fake")
 
 
 @pytest.fixture

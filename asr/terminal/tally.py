@@ -41,7 +41,7 @@ class Going:
 
 
 @dataclass(slots=True)
-class Standing:
+class Tally:
     """All files of a job: how many there are and are over, and which are being worked on."""
 
     files: int

@@ -107,7 +107,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class Hands:
     """What all slots of one ``work`` share. ``name`` begins with that of the process."""
 
     client: Client

@@ -12,7 +12,7 @@ from asr.pipeline.engine import ModelFolder
 AGE_MAX_S = 20.0
 
 
-class Order:
+class Rotation:
     """Requests with rows that wait: a ring for each priority, in which they take turns."""
 
     def __init__(self) -> None:
