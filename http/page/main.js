@@ -119,4 +119,5 @@ route();
 await offerModels();
 jobs.addEventListener("list", () => options.jobs(jobs.available));
 await jobs.look();
-if (byId("reader").hidden) route(); // what is asked for may be a job of the server's
+// What is asked for may be a job of the server's; any other view has been there since.
+if (byId("reader").hidden && location.hash.startsWith("#/r/")) route();

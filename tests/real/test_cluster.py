@@ -71,8 +71,8 @@ async def test_a_front_answers_as_a_server_that_works_itself(
         answer = await post(f"{url}/v1/audio/transcriptions", files=files, data=data)
         kinds = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
         assert "transcript.progress" in kinds
-        assert "transcript.waveform" in kinds
-        assert kinds[-2:] in (
+        assert "transcript.waveform" in kinds  # whenever it is drawn
+        assert [kind for kind in kinds if kind != "transcript.waveform"][-2:] in (
             ["transcript.text.delta", "transcript.text.done"],
             ["transcript.progress", "transcript.text.done"],
         )

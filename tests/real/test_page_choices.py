@@ -53,6 +53,15 @@ SILENCE = """(async (id) => {
     const { Kept } = await import("./page/kept.js");
     await new Kept().putAudio(id, new Blob([wav], { type: "audio/wav" }));
 })"""
+# A server that tells of its jobs once ``answer`` is called.
+LATE_JOBS = """{
+    const ask = fetch;
+    globalThis.fetch = async (path, init) => {
+        if (String(path).includes("v1/jobs"))
+            await new Promise((resolve) => (globalThis.answer = resolve));
+        return ask(path, init);
+    };
+}"""
 # Counts what the Server view asks for every now and then.
 LOOKS = """{
     const ask = fetch;
@@ -175,13 +184,15 @@ async def test_the_microphone_is_asked_for_once(visitor: Visitor) -> None:
 
 async def test_who_does_not_give_a_key_now_is_left_alone(stranger: Visitor) -> None:
     tab = stranger.tab
-    await tab.click(NOT_NOW)
-    await tab.until("document.querySelector('dialog') === null")
     await tab.run(LOOKS)
+    await tab.run(LATE_JOBS)
+    await tab.click(NOT_NOW)
+    await tab.until("globalThis.answer && document.querySelector('dialog') === null")
     await tab.run("location.hash = '#/server'")
     await tab.seen("#key-reason")  # for the models; once
     await tab.click(NOT_NOW)
     await tab.until("document.querySelector('dialog') === null")
+    await tab.run("answer()")
     await tab.run("looks = 0")
     await tab.until("looks === 2")
     assert await tab.run("document.querySelector('dialog') === null")
