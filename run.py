@@ -167,6 +167,7 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
 
     from asr.pipeline.device import pick_device
     from asr.terminal.delivery import check_folder
+    from asr.terminal.descriptors import running_allowed
     from asr.terminal.exits import DONE
     from asr.terminal.job import job
     from asr.terminal.signals import interruptible
@@ -179,7 +180,7 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     check_folder(asked.folder)
     patient = replace(settings, house=replace(settings.house, request_deadline_s=inf))
     house = building.open_the_house(patient)
-    at_once = settings.house.running_max(pick_device(settings.engine.device))
+    at_once = running_allowed(settings.house.running_max(pick_device(settings.engine.device)))
     work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
 

@@ -197,6 +197,7 @@ async def working(
     from asr.actors.jobs.office import Crew, open_jobs
     from asr.actors.jobs.runner import JobRunner
     from asr.building import tell_ends
+    from asr.terminal.descriptors import running_allowed
 
     async with AsyncExitStack() as opened:
         sharing = await opened.enter_async_context(shared(settings))
@@ -212,7 +213,8 @@ async def working(
         deadline_s = settings.jobs.deadline_s
         durable = JobRunner(house, blobs, sharing.keep, deadline_s, told=told)
         handlers = Handlers(HeldRunner(house, blobs, name), durable, in_hand)
-        slots = slots or settings.jobs.at_once or settings.house.running_max(house.device)
+        wanted = slots or settings.jobs.at_once or settings.house.running_max(house.device)
+        slots = running_allowed(wanted)
         crew = Crew(handlers, slots, taken)
         standing = partial(standing_of, house, in_hand, name=name, slots=slots, lanes=taken)
         lease_s = settings.cluster.lease_s

@@ -29,16 +29,16 @@ def best_device() -> Device:
 
 
 def pick_device(wanted: str, *, setting: str = "DEVICE") -> Device:
-    """The device that the operator named; ``auto``, ``gpu`` and ``mps`` mean the best one.
+    """The device that the operator named; ``auto`` is the best one, ``gpu`` any but the CPU.
 
     Raises InvalidRequest when it is not there: a server that silently ran a hundred times slower
     than its owner asked for would be worse than one that does not start.
     """
     best = best_device()
-    if wanted in ("auto", "gpu") or wanted == best:
-        return best
     if wanted == "cpu":
         return "cpu"
+    if wanted in ("auto", best) or (wanted == "gpu" and best != "cpu"):
+        return best
     if wanted == "mps" and best == "metal":
         return best
     raise InvalidRequest(f"{setting}={wanted} is not available here; this machine has: {best}")

@@ -97,7 +97,7 @@ def check_device(settings: EngineSettings) -> Iterator[Finding]:
         yield Finding("device", "wrong", error.message, "DEVICE=auto takes what there is")
         return
     except (ImportError, OSError) as error:
-        todo = "uv sync --extra cpu, or --extra cuda; pip install 'asr-service[cpu]'"
+        todo = "uv sync; with a GPU of NVIDIA's, uv sync --no-group cpu --extra cuda"
         yield Finding("device", "wrong", f"MLX does not load: {error}", todo)
         return
     given = settings.memory_max_mb

@@ -51,6 +51,20 @@ def connections_allowed(need: Need) -> int:
     return allowed
 
 
+def running_allowed(running: int) -> int:
+    """How many files there may be at work where nobody connects; told if fewer than wanted."""
+    each = AN_UPLOAD + A_TRANSCRIPTION
+    have = raise_limit(ALWAYS + each * running)
+    allowed = min(running, max(1, (have - ALWAYS) // each))
+    if allowed < running:
+        log.warning(
+            "%d files at once instead of %d: this process may have only %d file descriptors"
+            " (ulimit -n), and needs %d",
+            *(allowed, running, have, ALWAYS + each * running),
+        )
+    return allowed
+
+
 def fitting(need: Need, have: int) -> int:
     """The most connections that so many descriptors are enough for, at least one."""
     counts = range(1, need.connections + 1)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.pipeline.device import host_memory, memory_errors, usable_memory
-from asr.pipeline.errors import NotEnoughMemory
+from asr.pipeline.device import Device, host_memory, memory_errors, pick_device, usable_memory
+from asr.pipeline.errors import InvalidRequest, NotEnoughMemory
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,36 @@ def test_a_limit_that_says_nothing_leaves_what_the_machine_has(tmp_path: Path, t
 
 def test_a_cpus_arrays_leave_half_of_the_memory_to_others() -> None:
     assert usable_memory("cpu") == host_memory() // 2
+
+
+@pytest.mark.parametrize(
+    ("best", "wanted", "picked"),
+    [
+        *((best, "auto", best) for best in ("cpu", "metal", "cuda")),
+        *((best, "cpu", "cpu") for best in ("cpu", "metal", "cuda")),
+        *((best, "gpu", best) for best in ("metal", "cuda")),
+        *(("metal", wanted, "metal") for wanted in ("metal", "mps")),
+        ("cuda", "cuda", "cuda"),
+    ],
+)
+def test_a_device_has_the_names_that_people_call_it_by(
+    monkeypatch: pytest.MonkeyPatch, best: Device, wanted: str, picked: Device
+) -> None:
+    monkeypatch.setattr("asr.pipeline.device.best_device", lambda: best)
+    assert pick_device(wanted) == picked
+
+
+@pytest.mark.parametrize(
+    ("best", "wanted"),
+    [
+        *(("cpu", wanted) for wanted in ("gpu", "mps", "metal", "cuda")),
+        *(("cuda", wanted) for wanted in ("mps", "metal")),
+        ("metal", "cuda"),
+    ],
+)
+def test_a_device_that_is_not_there_is_not_replaced_by_a_slower_one(
+    monkeypatch: pytest.MonkeyPatch, best: Device, wanted: str
+) -> None:
+    monkeypatch.setattr("asr.pipeline.device.best_device", lambda: best)
+    with pytest.raises(InvalidRequest, match=f"ALIGN_DEVICE={wanted} is not .* has: {best}"):
+        pick_device(wanted, setting="ALIGN_DEVICE")
