@@ -11,7 +11,7 @@ from asr.pipeline.checkpoint import find_damage, find_flaw, folder_bytes
 from asr.pipeline.embedded import EMBEDDED, Embedded, is_sound, unpack
 from asr.pipeline.errors import ModelUnavailable
 from asr.pipeline.hub import Hub
-from asr.pipeline.names import OPENAI_NAMES, PUBLISHED, Allowed, allow, canonical
+from asr.pipeline.names import PUBLISHED, Allowed, allow, canonical, is_openais
 from asr.pipeline.setting import setting
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ModelSettings:
     openai_whisper1_model: str | None = setting(
         "OPENAI_WHISPER1_MODEL",
         None,
-        "what whisper-1 and gpt-4o-* mean (default: as PRELOAD_MODEL)",
+        "what OpenAI's names mean, such as whisper-1 (default: as PRELOAD_MODEL)",
     )
     models_allowed: str = setting(
         "ASR_MODELS_ALLOWED",
@@ -89,7 +89,7 @@ class ModelStore:
         name = (name or "").strip()
         if not name:
             return self.default
-        if name.lower() in OPENAI_NAMES:
+        if is_openais(name):
             return self._openai
         return canonical(name, self._allowed)
 

@@ -42,7 +42,7 @@ PUBLISHED = {
 # As in openai/whisper.
 SHORT = {"large": "large-v3", "turbo": "large-v3-turbo"}
 
-# What OpenAI's clients send; they mean whatever the operator serves.
+# What OpenAI's clients send, also with a snapshot's date; they mean whatever the operator serves.
 OPENAI_NAMES = (
     "whisper-1",
     "gpt-4o-transcribe",
@@ -50,6 +50,7 @@ OPENAI_NAMES = (
     "gpt-4o-transcribe-diarize",
     "gpt-transcribe",
 )
+SNAPSHOT = re.compile(r"-\d{4}-\d\d-\d\d$", re.ASCII)
 
 # owner/name as the hub allows it, and nothing that could climb out of a folder.
 REPO = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -61,6 +62,11 @@ MAIN = "main"
 
 # A longer name is not echoed in full.
 ECHO_MAX = 100
+
+
+def is_openais(name: str) -> bool:
+    """Whether it is a name of OpenAI's own."""
+    return SNAPSHOT.sub("", name.lower()) in OPENAI_NAMES
 
 
 @dataclass(frozen=True, slots=True)

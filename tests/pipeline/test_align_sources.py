@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -234,3 +235,19 @@ def test_a_download_is_there_whole_or_not_at_all(
     finally:
         end()
     assert [left.name for left in file.parent.iterdir()] == (["weights"] if whole else [])
+
+
+def test_a_download_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_s = iter([0.0, sources.DOWNLOAD_MAX_S + 1])
+    clock = SimpleNamespace(monotonic=lambda: next(times_s))
+    monkeypatch.setattr(sources, "time", clock)
+    server, end = answering(5, b"12345")
+    file = tmp_path / "align" / "weights"
+    try:
+        with pytest.raises(TimeoutError):
+            sources._download_file(f"http://127.0.0.1:{server.server_port}/weights", file)
+    finally:
+        end()
+    assert not any(file.parent.iterdir())

@@ -58,6 +58,7 @@ def snapshot(settings: ModelSettings, repo: str, weights: str = "weights.npz") -
         *((f"whisper-{name}", name) for name in PUBLISHED),
         *((model.repo, name) for name, model in PUBLISHED.items()),
         *((name, "base") for name in OPENAI_NAMES),
+        ("GPT-4o-mini-transcribe-2025-12-15", "base"),
         ("large", "large-v3"),
         ("whisper-large", "large-v3"),
         ("turbo", "large-v3-turbo"),

@@ -18,6 +18,7 @@ from asr.pipeline.verbose import (
     SEGMENT_CHARACTERS_MAX,
     SEGMENTS_MAX,
     SPEAKER_CHARACTERS_MAX,
+    WORD_CHARACTERS_MAX,
     WORDS_MAX,
     read_verbose_json,
 )
@@ -142,6 +143,13 @@ def change(**fields: Any) -> dict[str, Any]:
         (change(speaker="a" * (SPEAKER_CHARACTERS_MAX + 1)), "transcript.segments.0.speaker"),
         (change(no_speech_prob=2), "transcript.segments.0.no_speech_prob"),
         ({"segments": [], "words": [{"word": "a", "start": 0}]}, "transcript.words.0.end"),
+        (
+            {
+                "segments": [],
+                "words": [{"word": "a" * (WORD_CHARACTERS_MAX + 1), "start": 0, "end": 1}],
+            },
+            "transcript.words.0.word",
+        ),
         ({"segments": [], "language_code": "<x>"}, "transcript.language_code"),
         ({"segments": [None] * (SEGMENTS_MAX + 1)}, "transcript.segments"),
         ({"segments": [], "words": [None] * (WORDS_MAX + 1)}, "transcript.words"),
