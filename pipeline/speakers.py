@@ -74,7 +74,7 @@ class Diarized:
     result: Diarization | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Align:
     """Say when each word of these segments is spoken; they are in ``language``, as the audio is."""
 

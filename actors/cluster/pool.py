@@ -161,7 +161,11 @@ class Pool:
 
     def late(self) -> Away | None:
         """What has been away for long, and nobody does here yet."""
-        late = (away for away in self.away if away.age_s >= self._late_s and away.twin is None)
+        late = (
+            away
+            for away in self.away
+            if away.age_s >= self._late_s and away.twin is None and not away.part.question.dropped
+        )
         return min(late, key=lambda away: away.since_s, default=None)
 
     def came(self, away: Away) -> None:

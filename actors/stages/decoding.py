@@ -109,4 +109,5 @@ class KeptDecoder:
 
         packing = Packing(dump_heard, partial(load_heard, audio=self.audio))
         await self.entries.ask(keys, packing, work, take, rank=priority)
+        assert answers.head == len(windows), "a window was not answered"
         return list(chain.from_iterable(answers.answers))

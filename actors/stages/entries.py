@@ -61,7 +61,8 @@ class Entries:
                 if keys[place] in known:
                     tell(place, known[keys[place]])
                     await trio.lowlevel.checkpoint()  # an hour has many, and each is heard
-            if left := [place for place in places if place not in found]:
+            # One that was found by a look before, and could not be told then, may be gone by now.
+            if left := [place for place in places if keys[place] not in known]:
                 worked_on.update(left)
                 await work(left, tell)
 

@@ -73,6 +73,8 @@ class KeptFinder:
                         shared.end([key], lead)
                 else:
                     await _follow(flight, news)
+                    if flight.answer is not None and self.entries.job:  # not yet this job's
+                        self.entries.put(key, flight.answer, SPEECH)
                 answered = flight.answer is not None
 
     async def _lead(self, key: str, audio: Audio, news: Findings) -> None:

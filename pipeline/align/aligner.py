@@ -63,7 +63,7 @@ class WordAligner:
         """
         networks = self._load()
         task = Alignment(networks, question, _torch_device(self._device))
-        return task if networks.lend(question.language, task) else None
+        return task if networks.lend(question.language, task, question=question) else None
 
     def _load(self) -> LanguageNetworks:
         if self._networks is None:

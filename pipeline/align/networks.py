@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 from asr.pipeline.errors import AlignmentUnavailable
 
@@ -40,22 +40,27 @@ class LanguageNetworks:
         self._read = read
         self._kept: dict[str, Loaded] = {}
         self._borrowers: defaultdict[str, WeakSet[object]] = defaultdict(WeakSet)
-        self._next = ""  # who was refused first: nobody else is lent a network until there is room
+        # Which question was refused first, and what it needs: no other is lent a network until it
+        # is, or until it is asked no more.
+        self._first: ReferenceType[object] | None = None
+        self._next = ""
 
-    def lend(self, language: str, borrower: object) -> bool:
+    def lend(self, language: str, borrower: object, *, question: object) -> bool:
         """Whether ``borrower`` may ``get`` a network, which is kept until it is given back.
 
-        Who is gone has given back, too. Not while KEPT others are lent. Raises
-        AlignmentUnavailable.
+        It is for a ``question``. Who is gone has given back, too, and waits no more. Not while KEPT
+        others are lent. Raises AlignmentUnavailable.
         """
         name = known(language, self._names)
         lent = self._lent()
-        if not lent:
-            self._next = ""  # whoever that was asks no more, or asks now
-        if self._next not in ("", name) or (name not in lent and len(lent) >= KEPT):
-            self._next = self._next or name
+        first = self._first and self._first()
+        if first is not None and self._next != name:
             return False
-        self._next = ""
+        if name not in lent and len(lent) >= KEPT:
+            if first is None:
+                self._first, self._next = ref(question), name
+            return False
+        self._first = None
         self._borrowers[name].add(borrower)
         return True
 

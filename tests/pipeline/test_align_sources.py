@@ -63,32 +63,38 @@ class Borrower:
     """Somebody who has words found."""
 
 
+def lend(networks: LanguageNetworks, language: str, borrower: Borrower) -> bool:
+    """Of somebody who asks once, and for as long as he is there."""
+    return networks.lend(language, borrower, question=borrower)
+
+
 def test_no_more_networks_are_in_memory_than_are_kept_whoever_works() -> None:
     networks = LanguageNetworks(NAMES, Shelf().read)
     german, english, french, other = (Borrower() for _ in range(4))
-    assert networks.lend("de", german)
-    assert networks.lend("en", english)
+    assert lend(networks, "de", german)
+    assert lend(networks, "en", english)
     networks.get("de")
     networks.get("en")
-    assert not networks.lend("fr", french)
-    assert not networks.lend("de", other)  # who came before goes before, also past what is there
+    assert not lend(networks, "fr", french)
+    assert not lend(networks, "de", other)  # who came before goes before, also past what is there
     del german
-    assert not networks.lend("en", other)
-    assert networks.lend("fr", french)
+    assert not lend(networks, "en", other)
+    assert lend(networks, "fr", french)
     networks.get("fr")
     assert sorted(networks._kept) == sorted([NAMES["en"], NAMES["fr"]])
-    assert networks.lend("en", other)
+    assert lend(networks, "en", other)
 
 
 def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
     networks = LanguageNetworks(NAMES, Shelf().read)
-    borrowers = [Borrower(), Borrower()]
-    assert [networks.lend(*each) for each in zip(("de", "en"), borrowers, strict=True)] == [
-        True
-    ] * 2
-    assert not networks.lend("fr", Borrower())
-    borrowers.clear()
-    assert networks.lend("de", Borrower())
+    german, english, french, other = (Borrower() for _ in range(4))
+    assert lend(networks, "de", german)
+    assert lend(networks, "en", english)
+    assert not lend(networks, "fr", french)
+    del german
+    assert not lend(networks, "de", other)
+    del french
+    assert lend(networks, "de", other)  # and English is still at work
 
 
 def test_who_fails_lends_nothing_any_more_whoever_keeps_the_error(tmp_path: Path) -> None:
@@ -96,11 +102,12 @@ def test_who_fails_lends_nothing_any_more_whoever_keeps_the_error(tmp_path: Path
     shelf.fails = True
     networks = LanguageNetworks(NAMES, shelf.read)
     task = Alignment(networks, Align(Audio(tmp_path, 0), (), "de"), "cpu")
-    assert networks.lend("de", task)
+    assert networks.lend("de", task, question=task)
     with pytest.raises(AlignmentUnavailable, match="de is out"):
         task.advance()
     others = [Borrower(), Borrower()]
-    assert [networks.lend(*each) for each in zip(("en", "fr"), others, strict=True)] == [True] * 2
+    for language, other in zip(("en", "fr"), others, strict=True):
+        assert lend(networks, language, other)
 
 
 def test_the_blank_is_what_the_network_was_trained_with_and_a_tokenizer_adds_no_labels() -> None:

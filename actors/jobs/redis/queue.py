@@ -146,7 +146,7 @@ class RedisQueue:
 
     async def cancel(self, job_id: str) -> bool:
         """End a job that has not ended; False if it has. UnknownJob."""
-        answer = await self._library.call("cancel", job_id)
+        answer = await self._library.call("cancel", job_id, token_hex(8))
         if answer == -1:
             raise UnknownJob
         return bool(answer)

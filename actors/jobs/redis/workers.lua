@@ -187,18 +187,20 @@ local function finish(keys, a)
   return 1
 end
 
+-- Said again with the same nonce, because the answer was lost, it is the same answer.
 local function cancel(keys, a)
-  local q, id = keys[1] .. ':', a[1]
-  local job = redis.call('HMGET', q .. 'job:' .. id, 'state', 'owner', 'worker')
+  local q, id, nonce = keys[1] .. ':', a[1], a[2]
+  local job = redis.call('HMGET', q .. 'job:' .. id, 'state', 'owner', 'worker', 'cancel')
   if not job[1] then return -1 end
   if job[1] == 'queued' then
     unqueue(q, id)
   elseif job[1] == 'running' then
     nudge(q, job[3], 'stop', job[2])
   else
-    return 0
+    return nonce and job[4] == nonce and 1 or 0
   end
   end_job(q, id, 'cancelled', '')
+  if nonce then redis.call('HSET', q .. 'job:' .. id, 'cancel', nonce) end
   return 1
 end
 

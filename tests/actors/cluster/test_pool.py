@@ -60,7 +60,7 @@ async def test_what_is_away_is_late_after_a_while_and_who_is_slow_here_waits_lon
     assert pool.late() is away[1]
 
 
-async def test_what_nobody_asks_any_more_is_not_taken_again() -> None:
+async def test_what_nobody_asks_any_more_is_not_taken_again(mock_clock: MockClock) -> None:
     pool, audio = Pool(lanes=1), Audio(Path("never-read"), 0)
     windows = tuple(Window(audio, at, at + 1) for at in range(4))
     one, other = asked(windows), asked(windows)
@@ -72,6 +72,8 @@ async def test_what_nobody_asks_any_more_is_not_taken_again() -> None:
         pool.away.add(away)
         pool.drop(one)
         assert waiting.cancel_called
+        mock_clock.jump(LATE_S)
+        assert pool.late() is None
     pool.give_back(away)
     assert pool.take() is None
     pool.add(other)

@@ -92,6 +92,16 @@ async def test_a_job_whose_workers_die_is_given_up(
         assert isinstance(load_error(event.data["error"]), Poison)
 
 
+async def test_who_cancels_and_has_to_ask_again_hears_the_same(
+    url: str, client: Client, server: Library
+) -> None:
+    async with processes(url, 1) as (queue,):
+        await submit(queue, "a1")
+        assert await taken(server, "t") == "a1"
+        assert [await server.call("cancel", "a1", nonce) for nonce in ("n", "n", "m")] == [1, 1, 0]
+        assert not await queue.cancel("a1")
+
+
 async def takes(server: Library, token: str) -> bool:
     return await taken(server, token) is not None
 

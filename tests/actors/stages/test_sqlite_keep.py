@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import trio
 
 from asr.actors.jobs.local.journal import JournalFailed, memory_journal, open_journal
-from asr.actors.stages import sqlite_keep
-from asr.actors.stages.sqlite_keep import ROW_BYTES, SqliteKeep, open_sqlite_keep
+from asr.actors.stages import sqlite_entries, sqlite_keep
+from asr.actors.stages.sqlite_entries import ROW_BYTES
+from asr.actors.stages.sqlite_keep import SqliteKeep, open_sqlite_keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -99,7 +100,7 @@ async def test_more_than_there_is_room_for_leaves_at_the_start(tmp_path: Path) -
 async def test_more_than_leaves_at_a_time_leaves_all_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sqlite_keep, "WRITE_ROWS", 3)
+    monkeypatch.setattr(sqlite_entries, "WRITE_ROWS", 3)
     async with open_journal(tmp_path) as journal, opened(journal=journal) as keep:
         put(keep, *map(str, range(10)))
     async with open_journal(tmp_path) as journal, opened(ENTRY, journal) as keep:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from asr.actors.stages.sqlite_keep import SqliteKeep
     from asr.pipeline.audio import Audio
     from asr.pipeline.types import Found, Progress, Transcript
     from tests.actors.walk import Walk
@@ -94,10 +95,10 @@ async def test_when_who_works_leaves_who_waits_works_on(
     assert len(kept_walk.cache.shared) == 0
 
 
-async def search(walk: Walk, audio: Audio, heard: list[Found], blocks: int) -> None:
+async def search(walk: Walk, audio: Audio, heard: list[Found], blocks: int, job: str = "") -> None:
     """Have speech found, block by block, and leave after so many of them."""
     stations = replace(walk._stations, cache=walk.cache)
-    async with stations.known(audio, "") as at, at.listener.find_speech(audio) as speech:
+    async with stations.known(audio, job) as at, at.listener.find_speech(audio) as speech:
         while len(heard) < blocks and not (heard and heard[-1].done):
             heard.append(await speech.more())
 
@@ -124,6 +125,24 @@ async def test_who_follows_a_search_has_what_it_finds_and_searches_on_when_it_is
     assert second[-1].done
     assert first == second[:blocks]
     assert kept_walk.finder.heard_s == 60.0 or blocks < 6
+
+
+async def test_what_a_job_has_followed_is_its_own(
+    kept_walk: Walk, keep: SqliteKeep, thread: FakeThread, tmp_path: Path
+) -> None:
+    (file := tmp_path / "samples").write_bytes(bytes(60 * SAMPLE_RATE * SAMPLE_BYTES))
+    audio = open_samples(file)
+    thread.hold()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(search, kept_walk, audio, [], 100, "one")
+        await until(lambda: len(kept_walk.cache.shared) == 1)
+        nursery.start_soon(search, kept_walk, audio, [], 100, "other")
+        await wait_all_tasks_blocked(0.05)
+        thread.release()
+    await keep.drop_job("one")
+    kept_walk.finder.heard_s = 0.0
+    await search(kept_walk, audio, [], 100, "other")
+    assert kept_walk.finder.heard_s == 0.0
 
 
 async def test_who_follows_a_search_does_not_wait_for_who_reads_it_slowly(
