@@ -53,7 +53,8 @@ class LanguageNetworks:
         """
         name = known(language, self._names)
         lent = self._lent()
-        first = self._first and self._first()
+        # Where nothing is lent any more, whoever was first would have asked again by now.
+        first = self._first() if self._first and lent else None
         if first is not None and self._next != name:
             return False
         if name not in lent and len(lent) >= KEPT:

@@ -97,6 +97,16 @@ def test_who_was_refused_and_left_keeps_nobody_from_what_is_free() -> None:
     assert lend(networks, "de", other)  # and English is still at work
 
 
+def test_who_was_refused_and_asks_no_more_is_waited_for_only_while_others_work() -> None:
+    networks = LanguageNetworks(NAMES, Shelf().read)
+    borrowers, french, other = [Borrower(), Borrower()], Borrower(), Borrower()
+    assert lend(networks, "de", borrowers[0])
+    assert lend(networks, "en", borrowers[1])
+    assert not lend(networks, "fr", french)
+    borrowers.clear()
+    assert lend(networks, "de", other)
+
+
 def test_who_fails_lends_nothing_any_more_whoever_keeps_the_error(tmp_path: Path) -> None:
     shelf = Shelf()
     shelf.fails = True
