@@ -180,7 +180,8 @@ def transcribe(arguments: Namespace, settings: "Settings") -> int:
     check_folder(asked.folder)
     patient = replace(settings, house=replace(settings.house, request_deadline_s=inf))
     house = building.open_the_house(patient)
-    at_once = running_allowed(settings.house.running_max(pick_device(settings.engine.device)))
+    most = settings.house.running_max(pick_device(settings.engine.device))
+    at_once = running_allowed(min(most, len(asked.sources)))
     work = partial(transcribe_files, house, asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
 
