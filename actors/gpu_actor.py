@@ -190,6 +190,7 @@ class GpuActor:
         """Free a model, in the thread; whoever waits for it would only have it loaded again."""
         if name not in {model.name for model in self.engine.loaded()}:
             return Unloaded.ABSENT
+        self.engine.drop(self.waiting.forget_abandoned())  # who has just left wants it no more
         if self.waiting.wants(name):
             return Unloaded.IN_USE
         self.engine.unload(name)

@@ -49,7 +49,7 @@ async def stream(request: Request, listening: Listening) -> Response:
     """An answer made of events.
 
     Who knows all of a job that has ended hears 204: browsers come back to every stream but that.
-    Raises UnknownJob.
+    So they do to one that ends with the server before it has said anything. Raises UnknownJob.
     """
     standing = await listening.standing()
     if request.method == "HEAD":  # else it would be as long as the job
@@ -62,7 +62,8 @@ async def stream(request: Request, listening: Listening) -> Response:
         try:
             first = await receiver.receive()
         except trio.EndOfChannel:
-            return Response("", status=204)
+            if not bounded(request).door.closed:
+                return Response("", status=204)
     events = written(feed, receiver, first)
     return Response(events, content_type=EVENT_STREAM, headers=HEADERS)
 

@@ -164,8 +164,8 @@ def canonical_language(text: str, *, param: str = "language") -> str:
 
 
 def english_name(code: str) -> str:
-    """The lower-case English name of a Whisper code: 'german' for 'de'."""
-    return NAMES[code]
+    """The lower-case English name of a code: 'german' for 'de'; the code, if Whisper has none."""
+    return NAMES.get(code, code)
 
 
 def _code_of_name(name: str) -> str | None:

@@ -77,8 +77,13 @@ export class Download {
       if (speaks) form.elements.speakers.parentElement.hidden = format === "tsv";
     };
     form.addEventListener("input", show);
-    dialog.addEventListener("close", () => dialog.remove());
-    byId("reader").append(dialog);
+    const leave = () => dialog.close(); // for another view
+    addEventListener("hashchange", leave);
+    dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
+      dialog.remove();
+    });
+    document.body.append(dialog); // what is hidden holds up all the rest
     show();
     dialog.showModal();
   }

@@ -12,6 +12,7 @@ import { EventReader } from "./events.js";
 const BUSY_MS = 2000;
 const CALM_MS = 15_000;
 const PAUSE_MAX_MS = 30_000;
+const PATIENCE_MS = 30_000; // a server that hangs says nothing
 const PAGE = 100;
 const PATH = "v1/jobs";
 
@@ -40,7 +41,8 @@ export class Jobs extends EventTarget {
   async look() {
     clearTimeout(this.#timer);
     if (document.hidden) return;
-    await this.#list({ quiet: true }).catch(() => {}); // what was known may still be so
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await this.#list({ quiet: true, signal }).catch(() => {}); // what was known may still be so
     clearTimeout(this.#timer);
     const busy = this.all.some(({ state }) => !ENDED.has(state));
     this.#timer = setTimeout(() => this.look(), busy ? BUSY_MS : CALM_MS);

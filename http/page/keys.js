@@ -8,7 +8,8 @@ const NAME = "key";
 const KEY = /^[!-~]+$/;
 const UNUSABLE = "A key has letters, digits and signs of ASCII only, and no spaces.";
 
-export class Keys {
+/** Tells "given" when there is a new one. */
+export class Keys extends EventTarget {
   #key = usable(recall(NAME, null));
   /** @type {Promise<boolean>|null} */
   #asking = null;
@@ -70,6 +71,7 @@ export class Keys {
         if (given) {
           this.#key = usable(key.value);
           remember(NAME, keep.checked ? this.#key : null);
+          this.dispatchEvent(new Event("given"));
         }
         dialog.remove();
         resolve(given);

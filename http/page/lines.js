@@ -27,7 +27,7 @@ export class Lines extends EventTarget {
   #reached = null;
   #touched = 0;
   /** Ends the correction that somebody writes. */
-  #end = (_keep) => {};
+  #end = (_keep) => false;
 
   constructor() {
     super();
@@ -63,7 +63,7 @@ export class Lines extends EventTarget {
 
   /** Take the correction that somebody writes as it is, while it is known what it belongs to. */
   finish() {
-    this.#end(true);
+    return this.#end(true);
   }
 
   /** Text that came while the rest is still being decoded. */
@@ -155,12 +155,14 @@ export class Lines extends EventTarget {
       el("textarea", { class: "said", dir: "auto", rows: 1, "aria-label": "Corrected text" }, text)
     );
     const end = (this.#end = (keep) => {
-      if (this.#end !== end) return;
-      this.#end = () => {};
+      if (this.#end !== end) return false;
+      this.#end = () => false;
       const said = field.value.replace(/\s+/g, " ").trim();
       field.replaceWith(shown);
       place.classList.remove("editing");
-      if (keep && said && said !== text) this.#tell("correct", { index, before, text: said });
+      const corrected = keep && Boolean(said) && said !== text;
+      if (corrected) this.#tell("correct", { index, before, text: said });
+      return corrected;
     });
     field.addEventListener("blur", () => end(true));
     field.addEventListener("keydown", (event) => {

@@ -37,7 +37,8 @@ const recorder = new Recorder({
   wrong: (why) => source.wrong(why),
   say,
 });
-const pulse = new Pulse({ heard: (health) => server.health(health), back: offerModels });
+const pulse = new Pulse({ heard: (health) => server.health(health), back });
+keys.addEventListener("given", offerModels); // whoever asked for them may have given up
 
 /** Tell who cannot see it; the same thing twice is told twice. */
 function say(message) {
@@ -47,6 +48,12 @@ function say(message) {
 function begin(files) {
   const first = recordings.add(files, options.read());
   location.hash = `#/r/${first.id}`;
+}
+
+/** The server can be reached again. */
+function back() {
+  offerModels();
+  if (!byId("server").hidden) server.show(true);
 }
 
 async function offerModels() {
@@ -104,7 +111,8 @@ addEventListener("hashchange", () => {
   titles.find((title) => title.checkVisibility())?.focus({ preventScroll: true });
 });
 addEventListener("beforeunload", (event) => {
-  if (recordings.working || recorder.active) event.preventDefault();
+  const corrected = reader.finish();
+  if (corrected || recordings.working || recorder.active) event.preventDefault();
 });
 recordings.addEventListener("lost", ({ detail }) => {
   byId("shelf-bound").textContent = detail;
@@ -117,7 +125,10 @@ offerThemes();
 await recordings.restore();
 route();
 await offerModels();
-jobs.addEventListener("list", () => options.jobs(jobs.available));
+jobs.addEventListener("list", () => {
+  options.jobs(jobs.available);
+  const [, id] = /^#\/r\/([\w-]+)$/.exec(location.hash) ?? [];
+  // What was asked for may be a job of the server's; any other view has been there since.
+  if (byId("reader").hidden && jobs.all.some((job) => job.id === id)) route();
+});
 await jobs.look();
-// What is asked for may be a job of the server's; any other view has been there since.
-if (byId("reader").hidden && location.hash.startsWith("#/r/")) route();

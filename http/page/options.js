@@ -19,6 +19,7 @@ const LEAVE = "leave";
 export class Options {
   #form = /** @type {HTMLFormElement} */ (byId("options"));
   #model = ""; // which is wanted, also while the server does not offer it
+  #offered = false; // any models yet
 
   constructor() {
     const { language, speakers } = this.#form.elements;
@@ -38,8 +39,9 @@ export class Options {
   /** What is chosen now. @returns {Record<string, string>} */
   read() {
     const fields = this.#form.elements;
-    const chosen = NAMES.map((name) => [name, fields[name].value.trim()]);
-    return Object.fromEntries([...chosen, [LEAVE, fields[LEAVE].checked ? "yes" : ""]]);
+    const chosen = Object.fromEntries(NAMES.map((name) => [name, fields[name].value.trim()]));
+    if (!this.#offered) chosen.model = this.#model; // it cannot be chosen yet, and was
+    return { ...chosen, [LEAVE]: fields[LEAVE].checked ? "yes" : "" };
   }
 
   /** Offer that the server goes on alone, if it has jobs. */
@@ -49,6 +51,7 @@ export class Options {
 
   /** Offer the server's models. */
   models(cards) {
+    this.#offered = true;
     const select = this.#form.elements.model;
     const best = cards.find((card) => card.default);
     const real = nearestFirst(cards.filter((card) => !isAlias(card)));

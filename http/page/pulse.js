@@ -4,6 +4,7 @@ import { byId } from "./dom.js";
 
 const CALM_MS = 15_000;
 const WORRIED_MS = 2000;
+const PATIENCE_MS = 10_000; // a server that hangs says nothing
 const GONE = "The server cannot be reached. It may be restarting; this page waits for it.";
 
 export class Pulse {
@@ -51,7 +52,8 @@ export class Pulse {
 /** An unhealthy server says so with status 503, and why; one that is gone says nothing. */
 async function asked() {
   try {
-    return await (await fetch("health", { cache: "no-store" })).json();
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    return await (await fetch("health", { cache: "no-store", signal })).json();
   } catch {
     return { status: "unreachable", reason: null, degraded: [] };
   }

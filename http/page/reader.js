@@ -51,10 +51,15 @@ export class Reader {
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
+  /** Take what is being written as it is; whether that corrects anything. */
+  finish() {
+    return this.#lines.finish();
+  }
+
   /** Show a recording, or none. */
   async open(recording) {
     if (recording === this.#open) return;
-    this.#lines.finish();
+    this.finish();
     this.#open = recording;
     byId("reader").hidden = recording === null;
     this.#search.clear();

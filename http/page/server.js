@@ -73,6 +73,7 @@ export class ServerView {
   show(shown) {
     clearInterval(this.#timer);
     if (!shown) return;
+    this.#parts.wrong.textContent = "";
     const look = () => document.hidden || this.#look();
     this.#models();
     look();

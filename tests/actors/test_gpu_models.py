@@ -132,6 +132,26 @@ async def test_a_model_is_freed_at_once_when_somebody_says_so(room: Room) -> Non
     assert room.script.record[:3] == ["load base", "unload base", "load base"]
 
 
+async def test_a_model_is_freed_whose_caller_has_just_left(room: Room, thread: FakeThread) -> None:
+    room.script.turns = lambda _: 5
+    outcomes: list[Unloaded] = []
+
+    async def unload() -> None:
+        outcomes.append(await room.gpu.unload("base"))
+
+    thread.hold()
+    async with trio.open_nursery() as nursery:
+        await at_work(nursery, room, ("a", 1))
+        await step(thread)
+        nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(unload)
+        await wait_all_tasks_blocked()
+        thread.release()
+    assert outcomes == [Unloaded.FREED]
+    assert room.gpu.board.loaded == ()
+
+
 async def test_a_model_that_somebody_waits_for_is_not_freed(
     room: Room, nursery: trio.Nursery, thread: FakeThread
 ) -> None:

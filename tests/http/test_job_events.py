@@ -10,14 +10,20 @@ import pytest
 import trio
 
 from asr.actors.jobs.queue import Poison, UnknownJob
+from asr.http.app import create_app
+from asr.http.door import Door
 from asr.http.streams import KEEP_ALIVE_S
+from tests.http.fakes import as_house
 from tests.http.promises import Promises, events
+from tests.http.registers import as_register
 from tests.http.wire import FORM_TYPE, form
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
     from trio.testing import MockClock
 
+    from asr.http.settings import HttpSettings
+    from tests.http.fakes import FakeHouse
     from tests.http.registers import FakeRegister
     from tests.http.wire import Server
 
@@ -86,6 +92,28 @@ async def test_who_knows_all_of_it_is_told_not_to_come_back(
     answer = await desk.get(where, headers={"Last-Event-ID": number})
     assert (answer.status_code, await answer.get_data()) == (204, b"")
     assert register.listening == 0
+
+
+async def test_who_has_not_heard_all_when_the_server_ends_may_come_back(
+    house: FakeHouse,
+    settings: HttpSettings,
+    register: FakeRegister,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = Door()
+    listen = register.events
+
+    async def closing(*asked: Any, **more: Any) -> Any:
+        door.close()
+        return await listen(*asked, **more)
+
+    monkeypatch.setattr(register, "events", closing)
+    app = create_app(as_house(house), settings, jobs=as_register(register), door=door)
+    desk = app.test_client()
+    where = f"/v1/jobs/{await done(desk, register)}/events"
+    answer = await desk.get(where, headers={"Last-Event-ID": "4"})
+    assert answer.status_code == 200
+    assert list(events(await answer.get_data(as_text=True))) == []
 
 
 async def test_a_job_that_failed_says_why(

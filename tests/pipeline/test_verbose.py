@@ -109,6 +109,11 @@ def test_what_is_not_told_is_not_made_up() -> None:
     assert read({"segments": []}) == Transcript("en", "transcribe", 0.0, ())
 
 
+def test_a_language_that_whisper_does_not_know_is_handed_on() -> None:
+    said = verbose_json(read({"segments": [], "language_code": "nb"}))
+    assert (said["language"], said["language_code"]) == ("nb", "nb")
+
+
 def test_segments_are_put_in_order_of_time() -> None:
     late, early = {"start": 5, "end": 6, "text": "b"}, {"start": 1, "end": 2, "text": "a"}
     assert read({"segments": [late, early]}).text == "ab"

@@ -170,6 +170,40 @@ async def test_the_model_that_is_chosen_is_remembered_while_the_server_is_away(
     await tab.until(f"{MODEL} === 'base'")
 
 
+async def test_a_model_that_was_chosen_is_sent_also_while_none_are_offered(
+    visitor: Visitor,
+) -> None:
+    await visitor.choose(model="base")
+    await visitor.tab.run("document.querySelector('#options [name=model]').replaceChildren()")
+    read = """(async () => {
+        const { Options } = await import("./page/options.js");
+        return new Options().read().model;
+    })()"""
+    assert await visitor.tab.run(read) == "base"
+
+
+async def test_a_dialog_does_not_outlast_the_view_that_it_is_of(visitor: Visitor) -> None:
+    await visitor.has_kept(kept(NAME, 1, "one"))
+    await visitor.look_at(NAME)
+    await visitor.tab.click("#download")
+    await visitor.tab.seen("dialog[open]")
+    await visitor.tab.run("location.hash = '#/'")
+    await visitor.tab.until("document.querySelector('dialog') === null")
+
+
+async def test_what_is_being_written_is_kept_before_the_page_is_left(visitor: Visitor) -> None:
+    tab = visitor.tab
+    leaves = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    await visitor.has_kept(kept(NAME, 1, "one"))
+    await visitor.look_at(NAME)
+    await tab.click(".line .correct")
+    assert await tab.run(leaves)  # nothing was changed
+    await tab.click(".line .correct")
+    await tab.run("document.querySelector('.line textarea').value = 'two'")
+    assert not await tab.run(leaves)
+    assert await visitor.words() == "two"
+
+
 async def test_the_microphone_is_asked_for_once(visitor: Visitor) -> None:
     tab = visitor.tab
     await tab.run(MICROPHONE)
