@@ -36,6 +36,10 @@ PROXY = """{
         return new Response("<html>", { status: broken.status });
     };
 }"""
+# A tab that nobody sees, until ``behind`` is false.
+BEHIND = """Object.defineProperty(document, "hidden", {
+    configurable: true, get: () => globalThis.behind ?? true,
+});"""
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
 # The first stream of events is late: it comes, whole, when ``hear`` is called.
 SLOW = """{
@@ -196,6 +200,20 @@ async def test_jobs_of_programs_are_there_to_read_and_to_end(
     await tab.until(f"{OTHERS}.length === 1")
     assert [job["id"] for job in await listed(api)] == [first]
     visitor.finds_nothing_wrong()
+
+
+async def test_a_job_that_is_opened_in_a_tab_behind_is_there_when_that_is_looked_at(
+    visitor: Visitor, api: httpx.AsyncClient
+) -> None:
+    job = await sent(api, sounds.JFK)
+    await process.until(lambda: is_done(api, job))
+    await visitor.tab.ask("Page.addScriptToEvaluateOnNewDocument", source=BEHIND)
+    await visitor.come(f"#/r/{job}")
+    assert await visitor.tab.run("document.querySelector('#reader').hidden")
+    await visitor.tab.run("globalThis.behind = false")
+    await visitor.tab.run(LOOK)
+    await visitor.tab.until("!document.querySelector('#reader').hidden")
+    assert await visitor.reads("#reader-title") == sounds.JFK.name
 
 
 @pytest.mark.parametrize(("path", "status"), [("v1/jobs", 502), ("v1/jobs/", 404)])
