@@ -198,10 +198,12 @@ def bench(arguments: Namespace, settings: "Settings") -> int:
     import trio
 
     from asr.terminal.bench import AT_ONCE_MAX, ask, bench
+    from asr.terminal.descriptors import running_allowed
     from asr.terminal.signals import interruptible
 
-    asked, house = ask(arguments), replace(settings.house, gpu_concurrency=AT_ONCE_MAX)
-    work = partial(bench, building.open_the_house(replace(settings, house=house)), asked)
+    asked, at_once = ask(arguments), running_allowed(AT_ONCE_MAX)
+    roomy = replace(settings, house=replace(settings.house, gpu_concurrency=at_once))
+    work = partial(bench, building.open_the_house(roomy), asked, at_once=at_once)
     return trio.run(partial(interruptible, work))
 
 

@@ -95,6 +95,7 @@ class GpuActor:
                 await self._answer(message.reply, partial(self.engine.load, message.model))
             case Unload():
                 await self._answer(message.reply, partial(self._unload, message.name))
+                self._show()  # rows may have left, and no turn may follow
             case DropIdle():
                 idle = self._idle(message.older_than_s)
                 await self._answer(message.reply, partial(_free, self.engine, idle))

@@ -60,9 +60,10 @@ class Waiting:
         return next((place.request.model for place in self._running.values()), None)
 
     def wants(self, model: str) -> bool:
-        """Whether somebody waits for what this model says."""
+        """Whether the batch is on this model, or somebody waits for what it says."""
         asked: tuple[Request | Detection, ...] = (*self._requests, *self._detections)
-        return any(each.model.name == model for each in asked if not each.reply.abandoned)
+        waits = (each.model for each in asked if not each.reply.abandoned)
+        return any(each.name == model for each in (self.model, *waits) if each)
 
     def whose(self) -> frozenset[str]:
         """Whom the engine works for, by the ids of their requests."""

@@ -26,8 +26,10 @@ STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")  # also the kinds of a job's last event
 
 # A process that dies at work costs the job that it was at a try. Who loses so many in a row, and
-# comes no further, is given up: one more of these events in all shows that it came further.
+# comes no further, is given up: one more of these events in all shows that it came further. So is
+# who has lost so many in all: each of them has cost the jobs beside it a try, too.
 TRIES_MAX = 3
+TRIES_ALL_MAX = 10
 FURTHER = "segment"
 
 WORK_CHARACTERS_MAX = 1 << 20  # base64 of known speakers' clips is the most of it
@@ -58,12 +60,12 @@ class ClientBusy(Busy):
 
 
 class Poison(AsrError):
-    """So many processes died at this job, and it came no further, that it is given up."""
+    """So many processes died at this job that it is given up."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"{TRIES_MAX} processes in a row ended while they worked on this job, "
-            "and it came no further"
+            f"Processes ended while they worked on this job: {TRIES_MAX} in a row without its "
+            f"coming further, or {TRIES_ALL_MAX} in all"
         )
 
 

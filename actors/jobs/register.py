@@ -205,7 +205,8 @@ class Register:
         await self.queue.cancel(job_id)
         await self.keep.drop_job(job_id)
         await self.blobs.drop(_audio(standing.job))
-        await self.queue.forget(job_id)
+        with suppress(UnknownJob):  # it was there: so it is gone, if by an answer that was lost
+            await self.queue.forget(job_id)
 
     async def clear(self, job_id: str) -> None:
         """A job has ended: give up what only its work needed."""

@@ -75,12 +75,12 @@ class SqliteKeep:
         self._change(key, value, job)
 
     async def flush(self) -> None:
-        """Return when what was put is kept, or cannot be, and what was too much has left.
+        """Return when what was put is kept, or cannot be.
 
-        What comes meanwhile is not waited for: it might never end.
+        What comes meanwhile is not waited for, it might never end; nor is what has to leave.
         """
-        came, crowded = self._came, self._too_many
-        while self._gone < came or (crowded and self._too_many):
+        came = self._came
+        while self._gone < came:
             await self._wrote.wait()
 
     def begin(self, job: str) -> None:

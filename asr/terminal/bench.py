@@ -76,7 +76,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was measured; sizes for which there was no time are ``left_out``."""
+    """All that was measured; sizes are ``left_out`` for which time or descriptors were too few."""
 
     model: str
     device: str
@@ -105,8 +105,11 @@ def ask(arguments: Namespace) -> Ask:
     return Ask(file, options, arguments.seconds, arguments.json)
 
 
-async def bench(house: AbstractAsyncContextManager[House], asked: Ask) -> int:
-    """Measure, and tell. Raises DeadlineExceeded on a machine that takes far too long."""
+async def bench(house: AbstractAsyncContextManager[House], asked: Ask, *, at_once: int) -> int:
+    """Measure ``at_once`` windows at most, and tell.
+
+    Raises DeadlineExceeded on a machine that takes far too long.
+    """
     async with house as opened:
         model = opened.models.resolve(asked.options.model)
         began_s = trio.current_time()
@@ -115,7 +118,7 @@ async def bench(house: AbstractAsyncContextManager[House], asked: Ask) -> int:
         with tempfile.TemporaryDirectory(prefix="asr-bench-") as folder:
             clips = await cut(asked.file, Path(folder))
             patience_s = asked.seconds * GIVEN_UP_AFTER
-            trial = Trial(opened, asked.options, clips)
+            trial = Trial(opened, asked.options, clips, at_once=at_once)
             with trio.move_on_after(patience_s) as patience:
                 await trial.run(asked.seconds)
         if patience.cancelled_caught and not trial.measured:
@@ -143,20 +146,23 @@ async def cut(source: Path, folder: Path) -> tuple[Path, ...]:
 class Trial:
     """Sends windows through a house, more and more at once, as long as there is time."""
 
-    def __init__(self, house: House, options: Options, clips: Sequence[Path]) -> None:
+    def __init__(
+        self, house: House, options: Options, clips: Sequence[Path], *, at_once: int
+    ) -> None:
         self.house = house
         self.options = options
         self.first_text_s: float | None = None
         self.measured: list[Measured] = []
         self.left_out = list(CPU_SIZES if house.device == "cpu" else GPU_SIZES)
         self._clips = clips
+        self._most = at_once
 
     async def run(self, seconds: float) -> None:
         """Measure each size in turn; the next one is expected to take as long for each window."""
         self._say("warming up")
         await self._at_once(1)  # loads what finds speech, words and speakers
         began_s = trio.current_time()
-        while self.left_out:
+        while self.left_out and self.left_out[0] <= self._most:
             size = self.left_out[0]
             if self.measured:
                 last = self.measured[-1]

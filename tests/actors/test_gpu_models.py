@@ -149,7 +149,7 @@ async def test_a_model_is_freed_whose_caller_has_just_left(room: Room, thread: F
         await wait_all_tasks_blocked()
         thread.release()
     assert outcomes == [Unloaded.FREED]
-    assert room.gpu.board.loaded == ()
+    assert room.gpu.board == Board()
 
 
 async def test_a_model_that_somebody_waits_for_is_not_freed(

@@ -226,6 +226,16 @@ def test_who_leaves_gives_back_the_rows_that_run_and_never_joins_again() -> None
     assert not line.waiting
 
 
+def test_a_model_is_wanted_until_its_rows_have_left() -> None:
+    line = Line(rows_max=1)
+    caller = line.come("a")
+    line.join()
+    caller.abandoned = True
+    assert line.waiting.wants("base")
+    line.forget()
+    assert not line.waiting.wants("base")
+
+
 def test_what_ends_for_somebody_who_was_struck_in_the_same_turn_is_told_to_nobody() -> None:
     line = Line(rows_max=1)
     caller = line.come("a")

@@ -1,7 +1,6 @@
 """What a crash of a worker's tool costs, and whom."""
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -17,14 +16,6 @@ from asr.pipeline.errors import EngineRestarted, ModelUnavailable
 from tests.actors.fakes import step
 from tests.actors.workshop import Job, Office, Script, ScriptedTool, Workshop, at_work, told
 from tests.fakes import FakeThread, pass_time
-
-
-@pytest.fixture(autouse=True)
-def little_garbage() -> Iterator[None]:
-    """Only what the test makes is looked at when garbage is collected, as after each crash."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from asr.pipeline.audio import SAMPLE_BYTES, SAMPLE_RATE
 from asr.pipeline.errors import InvalidRequest
 from asr.pipeline.types import Options, Progress, Transcript
 from asr.terminal.arguments import parse
-from asr.terminal.bench import Ask, Measured, Report, Trial, ask, cut, show, write
+from asr.terminal.bench import AT_ONCE_MAX, Ask, Measured, Report, Trial, ask, cut, show, write
 from tests.terminal.fakes import said
 from tests.terminal.test_run import ROOT, run
 
@@ -75,8 +75,8 @@ class Steady:
         return transcript
 
 
-def trial(house: Steady) -> Trial:
-    return Trial(cast("House", house), Options(), (Path("a"), Path("b")))
+def trial(house: Steady, *, at_once: int = AT_ONCE_MAX) -> Trial:
+    return Trial(cast("House", house), Options(), (Path("a"), Path("b")), at_once=at_once)
 
 
 async def test_each_size_is_measured_in_turn_after_one_to_warm_up(
@@ -101,6 +101,15 @@ async def test_what_there_is_no_time_for_is_left_out(autojump_clock: trio.abc.Cl
     await one.run(7.0)  # 2 s, then 4 s expected of which 3 s come, then 6 s expected
     assert [measured.at_once for measured in one.measured] == [1, 2]
     assert one.left_out == [4, 8]
+
+
+async def test_what_there_are_no_descriptors_for_is_left_out(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    one = trial(Steady(2.0), at_once=5)
+    await one.run(1000.0)
+    assert [measured.at_once for measured in one.measured] == [1, 2, 4]
+    assert one.left_out == [8]
 
 
 async def test_a_slow_machine_measures_one_window_at_least(autojump_clock: trio.abc.Clock) -> None:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asr.actors.jobs.local.pages import has, row_of
-from asr.actors.jobs.queue import FURTHER, TRIES_MAX, Notice, Poison, State, dumped
+from asr.actors.jobs.queue import (
+    FURTHER,
+    TRIES_ALL_MAX,
+    TRIES_MAX,
+    Notice,
+    Poison,
+    State,
+    dumped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +121,9 @@ def begin(db: Connection, row: int, *, tries: int, now_s: float) -> tuple[str, d
 
 
 def _expect_more(db: Connection, row: int, told: int, *, lost: int) -> None:
-    """Raise Poison for a job that has lost too many tries since it last came further."""
+    """Raise Poison for a job that has lost too many tries, in all or since it came further."""
+    if lost >= TRIES_ALL_MAX:
+        raise Poison
     found = db.execute("SELECT told, tries FROM further WHERE job = ?", (row,)).fetchone()
     before, spared = found or (0, 0)
     if told > before:

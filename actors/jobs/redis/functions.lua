@@ -20,6 +20,7 @@ local HELD_S = 120      -- what is left of a job with nobody at the other end
 local RETRY_S = 120     -- longer than a call is tried again
 local PAGE = 64
 local FURTHER = 'segment'  -- an event that shows that a job has come further
+local TRIES_ALL_MAX = 10   -- that a job may lose, however far it comes
 local EVENTS_MAX = 100000  -- more than the words of a day; its end is told all the same
 
 local function now()

@@ -97,7 +97,8 @@ local function requeue(q, id)
   enqueue(q, id, true)
 end
 
--- Its process has died at it, or as good as: another try, if there is one left since it came further.
+-- Its process has died at it, or as good as: another try, if there is one left since it came
+-- further, and in all.
 local function lose(q, id, tries_max, poison)
   local job = redis.call('HMGET', q .. 'job:' .. id, 'tries', 'spared', 'told')
   if not job[1] then
@@ -107,7 +108,8 @@ local function lose(q, id, tries_max, poison)
   local told = tonumber(redis.call('HGET', q .. 'told:' .. id, FURTHER) or 0)
   local further = told > tonumber(job[3] or 0)
   if further then redis.call('HSET', q .. 'job:' .. id, 'spared', job[1], 'told', told) end
-  if further or tonumber(job[1]) - tonumber(job[2] or 0) < tries_max then
+  local left = further or tonumber(job[1]) - tonumber(job[2] or 0) < tries_max
+  if left and tonumber(job[1]) < TRIES_ALL_MAX then
     requeue(q, id)
   else
     end_job(q, id, 'failed', poison)

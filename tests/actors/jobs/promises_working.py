@@ -8,7 +8,15 @@ import pytest
 import trio
 
 from asr.actors.cluster.worker import InHand
-from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run, UnknownJob
+from asr.actors.jobs.queue import (
+    TRIES_ALL_MAX,
+    TRIES_MAX,
+    Bounds,
+    JobQueue,
+    Poison,
+    Run,
+    UnknownJob,
+)
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from asr.pipeline.records import load_error
@@ -270,6 +278,18 @@ class Working:
             assert len(told) == TRIES_MAX + 1
             assert isinstance(load_error(last.data["error"]), Poison)
             assert (await queue.standing("a1")).tries == 2 * TRIES_MAX + 1
+
+    async def test_a_job_may_not_end_processes_for_ever(self, open_queue: OpenQueue) -> None:
+        async with open_queue() as queue:
+            await submit(queue, "a1")
+            for number in range(TRIES_ALL_MAX):
+                assert (await queue.standing("a1")).state == "queued"
+                await crash(queue, telling=f"{number}")
+            with trio.fail_after(20):
+                async with at_work(queue):
+                    *told, last = await heard(queue, "a1")
+            assert len(told) == TRIES_ALL_MAX
+            assert isinstance(load_error(last.data["error"]), Poison)
 
     async def test_a_full_queue_takes_back_what_was_taken(self, open_queue: OpenQueue) -> None:
         async with open_queue(Bounds(durable_max=1)) as queue:

@@ -15,6 +15,7 @@ from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, first_heard, heard, submit
 from tests.actors.jobs.promises import Promises
+from tests.actors.jobs.promises_working import crash
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -178,17 +179,18 @@ async def test_what_is_deleted_leaves_no_row(tmp_path: Path) -> None:
     folder = tmp_path / "jobs"
     async with open_journal(folder) as journal, open_local(ROOMY, journal) as queue:
         await submit(queue, "a1", webhook="http://one.example")
+        await crash(queue, telling="One")
         async with at_work(queue) as attempts:
             await attempts.names(1)
             await heard(queue, "a1")
 
         def counts(db: sqlite3.Connection) -> list[int]:
-            tables = ("jobs", "events", "results", "notices")
+            tables = ("jobs", "events", "further", "results", "notices")
             return [db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables]
 
-        assert await journal.run(counts) == [1, 1, 1, 1]
+        assert await journal.run(counts) == [1, 2, 1, 1, 1]
         await queue.forget("a1")
-        assert await journal.run(counts) == [0, 0, 0, 0]
+        assert await journal.run(counts) == [0, 0, 0, 0, 0]
 
 
 async def test_the_latest_progress_is_told_though_an_earlier_one_is_just_being_written() -> None:

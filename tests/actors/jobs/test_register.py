@@ -195,6 +195,23 @@ async def test_what_is_cancelled_or_deleted_leaves_no_audio(tmp_path: Path) -> N
         assert audio(tmp_path) == []
 
 
+async def test_a_job_is_deleted_though_the_queues_answer_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_register(tmp_path) as register:
+        await submit(register, tmp_path)
+        forget = register.queue.forget
+
+        async def again(job_id: str) -> None:
+            await forget(job_id)
+            await forget(job_id)
+
+        monkeypatch.setattr(register.queue, "forget", again)
+        await register.delete("a", client="ann")
+        with pytest.raises(UnknownJob):
+            await register.delete("a", client="ann")
+
+
 async def test_what_may_pass_is_waited_for_and_nothing_is_told_twice(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

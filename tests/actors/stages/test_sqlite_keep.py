@@ -12,11 +12,11 @@ import trio
 
 from asr.actors.jobs.local.journal import JournalFailed, memory_journal, open_journal
 from asr.actors.stages import sqlite_entries, sqlite_keep
-from asr.actors.stages.sqlite_entries import ROW_BYTES
+from asr.actors.stages.sqlite_entries import ROW_BYTES, Change, Written
 from asr.actors.stages.sqlite_keep import SqliteKeep, open_sqlite_keep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     import pytest
@@ -36,6 +36,12 @@ async def names(keep: SqliteKeep, *keys: str, job: str = "") -> str:
 def put(keep: SqliteKeep, *keys: str, job: str = "") -> None:
     for key in keys:
         keep.put(key, key.encode() * 1000, job=job)
+
+
+async def evicted(keep: SqliteKeep) -> None:
+    """What is too much has left."""
+    while keep._too_many:
+        await keep._wrote.wait()
 
 
 @asynccontextmanager
@@ -93,7 +99,7 @@ async def test_more_than_there_is_room_for_leaves_at_the_start(tmp_path: Path) -
     async with open_journal(tmp_path) as journal, opened(journal=journal) as keep:
         put(keep, *map(str, range(10)))
     async with open_journal(tmp_path) as journal, opened(2 * ENTRY, journal) as keep:
-        await keep.flush()
+        await evicted(keep)
         assert len(await keep.get([*map(str, range(10))])) == 2
 
 
@@ -104,7 +110,7 @@ async def test_more_than_leaves_at_a_time_leaves_all_the_same(
     async with open_journal(tmp_path) as journal, opened(journal=journal) as keep:
         put(keep, *map(str, range(10)))
     async with open_journal(tmp_path) as journal, opened(ENTRY, journal) as keep:
-        await keep.flush()
+        await evicted(keep)
         assert len(await keep.get([*map(str, range(10))])) == 1
 
 
@@ -116,7 +122,7 @@ async def test_what_a_job_has_stays_until_that_is_over() -> None:
         await keep.flush()
         assert await names(keep, *"abcxyz") == "a b c"
         await keep.release("job")
-        await keep.flush()
+        await evicted(keep)
         assert await names(keep, *"abcxyz") == "b c"
 
 
@@ -136,11 +142,32 @@ async def test_what_two_jobs_have_stays_for_either() -> None:
         put(keep, "a", job="one")
         await keep.get(["a"], job="two")
         await keep.release("one")
-        await keep.flush()
+        await evicted(keep)
         assert await names(keep, "a") == "a"
         await keep.release("two")
-        await keep.flush()
+        await evicted(keep)
         assert await names(keep, "a") == ""
+
+
+async def test_nobody_waits_for_what_has_to_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = sqlite_entries.write
+
+    def never_done(
+        changes: Mapping[str, Change],
+        known: int | None,
+        bytes_max: int,
+        connection: sqlite3.Connection,
+    ) -> Written:
+        return write(changes, known, bytes_max, connection)._replace(too_many=True)
+
+    monkeypatch.setattr(sqlite_entries, "write", never_done)
+    with trio.fail_after(20):
+        async with opened() as keep:
+            put(keep, "a", job="job")
+            await keep.flush()
+            await keep.release("job")
+            await keep.drop_job("job")
+            assert await names(keep, "a") == ""
 
 
 async def test_without_a_cache_only_jobs_have_entries() -> None:
@@ -186,7 +213,7 @@ async def test_a_job_that_begins_again_after_its_end_is_at_work_again(tmp_path: 
         put(keep, "a", job="job")
         await keep.release("job")
     async with open_journal(tmp_path) as journal, opened(0, journal) as keep:
-        await keep.flush()
+        await evicted(keep)
         put(keep, "a", job="job")
         await keep.flush()
         assert await names(keep, "a") == "a"

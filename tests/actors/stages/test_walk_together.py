@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from asr.actors.stages.shared import Flight, Lead
     from asr.actors.stages.sqlite_keep import SqliteKeep
     from asr.pipeline.audio import Audio
     from asr.pipeline.types import Found, Progress, Transcript
@@ -44,6 +45,20 @@ class Callers:
     async def _ask(self, who: str, options: Options, **asked: Priority | bool) -> None:
         with trio.CancelScope() as self.scopes[who]:
             self.answers[who] = await self._walk.transcribe(options, **asked)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def claims(kept_walk: Walk, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The questions that somebody has asked, by key."""
+    asked: list[str] = []
+    claim = kept_walk.cache.shared.claim
+
+    def note(key: str, lead: Lead) -> tuple[Flight, bool]:
+        asked.append(key)
+        return claim(key, lead)
+
+    monkeypatch.setattr(kept_walk.cache.shared, "claim", note)
+    return asked
 
 
 async def until(happened: Callable[[], bool]) -> None:
@@ -105,7 +120,7 @@ async def search(walk: Walk, audio: Audio, heard: list[Found], blocks: int, job:
 
 @pytest.mark.parametrize("blocks", [1, 3, 6])
 async def test_who_follows_a_search_has_what_it_finds_and_searches_on_when_it_is_left(
-    kept_walk: Walk, thread: FakeThread, tmp_path: Path, blocks: int
+    kept_walk: Walk, thread: FakeThread, claims: list[str], tmp_path: Path, blocks: int
 ) -> None:
     (file := tmp_path / "samples").write_bytes(bytes(60 * SAMPLE_RATE * SAMPLE_BYTES))
     audio = open_samples(file)
@@ -117,9 +132,9 @@ async def test_who_follows_a_search_has_what_it_finds_and_searches_on_when_it_is
     thread.hold()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search, kept_walk, audio, first, blocks)
-        await until(lambda: len(kept_walk.cache.shared) == 1)
+        await until(lambda: len(claims) == 1)
         nursery.start_soon(search, kept_walk, audio, second, 100)
-        await wait_all_tasks_blocked(0.05)
+        await until(lambda: len(claims) == 2)
         thread.release()
     assert [span for found in second for span in found.spans] == [*spans]
     assert second[-1].done
@@ -128,16 +143,16 @@ async def test_who_follows_a_search_has_what_it_finds_and_searches_on_when_it_is
 
 
 async def test_what_a_job_has_followed_is_its_own(
-    kept_walk: Walk, keep: SqliteKeep, thread: FakeThread, tmp_path: Path
+    kept_walk: Walk, keep: SqliteKeep, thread: FakeThread, claims: list[str], tmp_path: Path
 ) -> None:
     (file := tmp_path / "samples").write_bytes(bytes(60 * SAMPLE_RATE * SAMPLE_BYTES))
     audio = open_samples(file)
     thread.hold()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search, kept_walk, audio, [], 100, "one")
-        await until(lambda: len(kept_walk.cache.shared) == 1)
+        await until(lambda: len(claims) == 1)
         nursery.start_soon(search, kept_walk, audio, [], 100, "other")
-        await wait_all_tasks_blocked(0.05)
+        await until(lambda: len(claims) == 2)
         thread.release()
     await keep.drop_job("one")
     kept_walk.finder.heard_s = 0.0
