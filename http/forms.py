@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from asr.http import parameters as known
 from asr.http.fields import ECHO_MAX, wrong
@@ -14,9 +14,9 @@ from asr.pipeline.letters import LABEL
 from asr.pipeline.types import KnownSpeaker, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from asr.http.fields import Fields
+    from asr.http.fields import Fields, Parameter
     from asr.http.parameters import Parameters
     from asr.pipeline.formats import Granularity
     from asr.pipeline.types import Task
@@ -169,25 +169,33 @@ def _clip(url: str) -> bytes:
     return clip
 
 
+def strangers(fields: Fields, parameters: Parameters) -> Iterator[str]:
+    """What is sent and not known, in the words of ``warnings``."""
+    names = [name for name in fields.strangers(parameters) if not _is_known_part(name, parameters)]
+    for name in names[:STRANGERS_MAX]:
+        yield f"the parameter {name[:ECHO_MAX]!r} is not known here"
+    if len(names) > STRANGERS_MAX:
+        yield f"{len(names) - STRANGERS_MAX} more parameters are not known here"
+
+
 def remarks(
-    fields: Fields, parameters: Parameters, *, format: str, diarize: bool = False
+    fields: Fields,
+    parameters: Parameters,
+    *,
+    format: str,
+    diarize: bool = False,
+    shown_in: Mapping[Parameter[Any], tuple[str, ...]] = known.SHOWN_IN,
 ) -> Iterator[str]:
     """What a client asked for in its fields that changes nothing, for the answer's ``warnings``.
 
     ``format`` is the answer's, or "events" for a stream of them; ``diarize``, whether speakers are
-    asked for.
+    asked for; ``shown_in``, the formats in which alone a parameter changes anything.
     """
-    strangers = [
-        name for name in fields.strangers(parameters) if not _is_known_part(name, parameters)
-    ]
-    for name in strangers[:STRANGERS_MAX]:
-        yield f"the parameter {name[:ECHO_MAX]!r} is not known here"
-    if len(strangers) > STRANGERS_MAX:
-        yield f"{len(strangers) - STRANGERS_MAX} more parameters are not known here"
+    yield from strangers(fields, parameters)
     for parameter in parameters:
-        shown_in = known.SHOWN_IN.get(parameter, (format,))
-        if format not in shown_in and any(fields.read_all(parameter)):
-            yield f"{parameter.name} only shows in {_listed(shown_in)}"
+        formats = shown_in.get(parameter, (format,))
+        if format not in formats and any(fields.read_all(parameter)):
+            yield f"{parameter.name} only shows in {_listed(formats)}"
         elif parameter in known.OF_SPEAKERS and any(fields.read_all(parameter)) and not diarize:
             yield f"{parameter.name} changed nothing: speakers are not told apart"
     if format in known.SUBTITLES and _only_counts_lines(fields):

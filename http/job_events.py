@@ -6,6 +6,7 @@ and goes on from there at the next server that is asked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,10 @@ class Feed:
         """Where a job stands that waits, if that is news: without a number, as it is no event."""
         if not self.waits:
             return ""
-        try:
+        place = None
+        # Where it cannot be told, its events say so, or it passes; nobody is left without a word.
+        with trio.move_on_after(KEEP_ALIVE_S), suppress(AsrError):
             place = (await self._listening.standing()).place
-        except AsrError:  # its events say so, or it passes
-            return ""
         if place in (None, self._place):
             return ""
         self._place = place

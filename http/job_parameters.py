@@ -7,12 +7,16 @@ for in every format, later.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from asr.actors.jobs.queue import STATES
 from asr.http import parameters as known
 from asr.http.fields import Parameter, choice, count, flag, text
 from asr.pipeline.formats import FILES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PAGE_MAX = 100  # jobs in one answer
 PAGE = 20  # for who says nothing of it
@@ -80,6 +84,9 @@ EMBEDDINGS = flag(
     "return_speaker_embeddings",
     "Give a vector for each speaker's voice, in json. Not given: if the job was asked for it.",
     default=None,
+)
+SHOWN_IN: Mapping[Parameter[Any], tuple[str, ...]] = MappingProxyType(
+    {**known.SHOWN_IN, EMBEDDINGS: ("json",), GRANULARITIES: ("verbose_json",)}
 )
 
 # To list them.

@@ -11,9 +11,9 @@ import trio
 from asr.actors.trail import stage
 from asr.http import job_parameters as of_jobs
 from asr.http import parameters as known
-from asr.http.answers import AT_ONCE_MAX
+from asr.http.answers import AT_ONCE_MAX, warned
 from asr.http.formatting import AT_WORK_MAX, all_there_is, as_object, in_text, nameless
-from asr.http.forms import granularities, layout
+from asr.http.forms import granularities, layout, remarks
 from asr.pipeline.formats import FILES, asr_json, diarized_json, openai_logprobs, verbose_json
 from asr.pipeline.joining import ended_at_changes
 
@@ -59,7 +59,8 @@ def formatted(
     """The answer. Takes seconds for hours of audio: for a thread."""
     name = fields.read(of_jobs.FORMAT)
     speakers = fields.read(known.SHOW_SPEAKERS)
-    shown = transcript if speakers else nameless(transcript)
+    said = tuple(remarks(fields, of_jobs.RESULT, format=name, shown_in=of_jobs.SHOWN_IN))
+    shown = warned(transcript if speakers else nameless(transcript), said)
     if name in FILES:
         lines = layout(fields, default=default)
         return in_text(shown, FILES[name], speakers=speakers, layout=lines)

@@ -10,14 +10,17 @@ from quart import Response, jsonify, request
 from asr.actors.jobs.order import load_work
 from asr.actors.jobs.queue import UnknownJob
 from asr.http import job_parameters as of_jobs
+from asr.http.answers import with_warnings
 from asr.http.errors import NoJobs
-from asr.http.fields import Fields
+from asr.http.fields import ECHO_MAX, Fields
+from asr.http.forms import strangers
 from asr.http.job_events import Listening, stream
 from asr.http.job_forms import id_for, idempotency_key, last_event, read_wish
 from asr.http.job_object import job_object, with_remarks
 from asr.http.job_results import Writer, check
 from asr.http.keys import client_of, owner
 from asr.http.uploads import receive_upload
+from asr.pipeline.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +56,8 @@ def add_job_routes(
         found = await newest(jobs, fields.read(of_jobs.AFTER) or "", limit + 1, states)
         keep_s = jobs.settings.keep_s
         data = [job_object(standing, keep_s=keep_s) for standing in found[:limit]]
-        return jsonify({"object": "list", "data": data, "has_more": len(found) > limit})
+        answer = jsonify({"object": "list", "data": data, "has_more": len(found) > limit})
+        return with_warnings(answer, tuple(strangers(fields, of_jobs.LIST)))
 
     @app.get(JOB)
     async def show_job(job_id: str) -> Response:
@@ -79,11 +83,19 @@ def add_job_routes(
     async def delete_job(job_id: str) -> Response:
         jobs = known(register)
         fields = Fields.gather(request.args.items(multi=True), ())
+        refuse_strangers(fields)
         only = fields.read(of_jobs.ONLY)
         if await jobs.cancel(job_id, client=owner()) or only:
             return jsonify(shown(await jobs.standing(job_id, client=owner()), jobs))
         await jobs.delete(job_id, client=owner())
         return jsonify({"id": job_id, "object": "job", "deleted": True})
+
+
+def refuse_strangers(fields: Fields) -> None:
+    """Who misspells what would keep a job has not asked for its end. Raises InvalidRequest."""
+    for name in fields.strangers(of_jobs.END):
+        shown = name[:ECHO_MAX]
+        raise InvalidRequest(f"the parameter {shown!r} is not known here", param=shown)
 
 
 def known(register: Register | None) -> Register:

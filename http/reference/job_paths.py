@@ -99,7 +99,9 @@ def listing() -> dict[str, Any]:
         responses={
             **job_faults(),
             "200": answer(
-                "The jobs.", objects(ref("Jobs"), {"two": example(job_examples.listed())})
+                "The jobs.",
+                objects(ref("Jobs"), {"two": example(job_examples.listed())}),
+                "Asr-Warnings",
             ),
         },
     )
@@ -126,7 +128,8 @@ def end() -> dict[str, Any]:
         "delete_job",
         "Cancel a job, or delete it",
         "One that has not ended is cancelled, within a token, and stays as `cancelled`. One that "
-        "has is deleted, with its audio and its result, unless `only` says otherwise.",
+        "has is deleted, with its audio and its result, unless `only` says otherwise. Other "
+        "parameters are refused.",
         parameters=[ID, *in_query(of_jobs.END)],
         responses={
             **job_faults(),

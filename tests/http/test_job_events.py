@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 import pytest
@@ -262,5 +262,28 @@ async def test_a_place_in_line_is_told_when_it_changes(
         register.begin(job_id)
         assert b"started" in await connection.receive()
         assert (await connection.receive()).startswith(b": ")
+        register.end(job_id, "cancelled")
+        assert b"cancelled" in await connection.receive()
+
+
+async def test_a_queue_that_is_slow_to_tell_the_place_leaves_nobody_without_a_word(
+    desk: TestClientProtocol,
+    register: FakeRegister,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+) -> None:
+    job_id = await made(desk)
+    async with desk.request(f"/v1/jobs/{job_id}/events") as connection:
+        await connection.send_complete()
+        assert await connection.receive() == b"retry: 3000\n\n"
+        assert b"queued" in await connection.receive()
+
+        async def away(job_id: str, *, client: str | None) -> NoReturn:
+            await trio.sleep_forever()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(register, "standing", away)
+            assert (await connection.receive()).startswith(b": ")
+        assert trio.current_time() == 2 * KEEP_ALIVE_S
         register.end(job_id, "cancelled")
         assert b"cancelled" in await connection.receive()

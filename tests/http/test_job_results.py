@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,36 @@ async def test_verbose_json_has_the_times_that_are_wanted(
 ) -> None:
     answer = await asked(desk, register, f"format=verbose_json{query}")
     assert {"words", "segments"} & set(await answer.get_json()) == keys
+
+
+@pytest.mark.parametrize(
+    ("format", "query", "name", "formats"),
+    [
+        ("json", "max_line_width=42", "max_line_width", "srt and vtt"),
+        ("srt", "return_speaker_embeddings=true", "return_speaker_embeddings", "json"),
+        ("json", "timestamp_granularities[]=word", "timestamp_granularities", "verbose_json"),
+    ],
+)
+async def test_what_changes_nothing_is_told(
+    desk: TestClientProtocol,
+    register: FakeRegister,
+    promises: Promises,
+    format: str,
+    query: str,
+    name: str,
+    formats: str,
+) -> None:
+    answer = await asked(desk, register, f"format={format}&{query}&fromat=vtt")
+    await promises.check_answer("GET", "/v1/jobs/x/result", answer)
+    told = (
+        json.loads(answer.headers["Asr-Warnings"])
+        if format == "srt"
+        else (await answer.get_json())["warnings"]
+    )
+    assert [line for line in told if line not in transcript().warnings] == [
+        "the parameter 'fromat' is not known here",
+        f"{name} only shows in {formats}",
+    ]
 
 
 async def test_segments_of_diarized_json_have_one_speaker_each(

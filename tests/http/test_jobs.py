@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,6 +159,16 @@ async def test_jobs_are_listed_by_their_state(
     assert (ids, page["has_more"]) == ([made[4], made[1], made[0]], False)
 
 
+async def test_a_list_names_what_it_does_not_know(
+    desk: TestClientProtocol, promises: Promises
+) -> None:
+    answer = await desk.get(f"{PATH}?status=done")
+    await promises.check_answer("GET", PATH, answer)
+    assert json.loads(answer.headers["Asr-Warnings"]) == [
+        "the parameter 'status' is not known here"
+    ]
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "state=over"])
 async def test_a_list_that_cannot_be_is_refused_by_its_field(
     desk: TestClientProtocol, query: str
@@ -204,6 +215,17 @@ async def test_a_job_is_not_ended_in_a_way_that_is_not_known(
     await promises.check_answer("DELETE", f"{PATH}/{job_id}", answer)
     assert await error_of(answer) == (400, None, "only")
     assert register.standings[job_id].state == "queued"
+
+
+async def test_who_misspells_what_keeps_a_job_does_not_delete_it(
+    desk: TestClientProtocol, register: FakeRegister, promises: Promises
+) -> None:
+    job_id = (await submitted(desk))["id"]
+    register.end(job_id, "done")
+    answer = await desk.delete(f"{PATH}/{job_id}?Only=cancel")
+    await promises.check_answer("DELETE", f"{PATH}/{job_id}", answer)
+    assert await error_of(answer) == (400, None, "Only")
+    assert register.standings[job_id].state == "done"
 
 
 @pytest.mark.parametrize(
