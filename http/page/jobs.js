@@ -12,7 +12,9 @@ import { EventReader } from "./events.js";
 const BUSY_MS = 2000;
 const CALM_MS = 15_000;
 const PAUSE_MAX_MS = 30_000;
-const PATIENCE_MS = 30_000; // a server that hangs says nothing
+const PATIENCE_MS = 30_000; // a server that hangs says nothing: else it does every ten seconds
+const RESULT_MS = 300_000; // what is large may be slow
+const PICTURE_MS = 10_000;
 const PAGE = 100;
 const PATH = "v1/jobs";
 
@@ -85,7 +87,18 @@ export class Jobs extends EventTarget {
 
   /** What a job has brought. */
   result(id) {
-    return this.#api.json(`${at(id)}/result?format=verbose_json`, { quiet: true });
+    const about = { quiet: true, signal: AbortSignal.timeout(RESULT_MS) };
+    return this.#api.json(`${at(id)}/result?format=verbose_json`, about);
+  }
+
+  /** The picture of a job's sound, which is one of its events; null if it cannot be had. */
+  async picture(id) {
+    let found = null;
+    const hear = (kind, data) => {
+      if (kind === "waveform") found = data;
+    };
+    await this.follow(id, hear, { signal: AbortSignal.timeout(PICTURE_MS) });
+    return found;
   }
 
   /** End a job that has not ended, and never delete one that has. */
@@ -106,19 +119,18 @@ export class Jobs extends EventTarget {
   }
 
   /**
-   * Hear all that has happened to a job and what happens, to its end or the signal's, however
-   * often the line breaks.
+   * Hear what has happened to a job since the event of that number and what happens, to its end or
+   * the signal's, however often the line breaks.
    *
    * @param {string} id
-   * @param {(name: string, data: any) => void} hear
-   * @param {AbortSignal} signal
+   * @param {(name: string, data: any, last: string) => void} hear
+   * @param {{signal: AbortSignal, last?: string}} about
    */
-  async follow(id, hear, signal) {
-    let last = "0";
+  async follow(id, hear, { signal, last = "0" }) {
     let pause = 0;
     const told = ({ name, id: number, data }) => {
       if (number) [last, pause] = [number, 0];
-      hear(name, data);
+      hear(name, data, last);
       return ENDED.has(name);
     };
     while (!signal.aborted) {
@@ -132,17 +144,30 @@ export class Jobs extends EventTarget {
     }
   }
 
-  /** One stream of events; whether that was all there ever will be. */
+  /** One stream of events, as long as it says anything; whether that was all there will be. */
   async #listen(id, last, told, signal) {
+    const line = new AbortController();
+    const cut = () => line.abort();
+    let silence = setTimeout(cut, PATIENCE_MS);
+    signal.addEventListener("abort", cut);
     const headers = { Accept: "text/event-stream", "Last-Event-ID": last };
-    const answer = await this.#api.response(`${at(id)}/events`, { headers, signal, quiet: true });
-    if (!answer.body || answer.status === 204) return true;
-    const stream = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    const reader = new EventReader();
-    for (;;) {
-      const { value, done } = await stream.read();
-      if (done) return false;
-      if (reader.feed(value).map(told).includes(true)) return true;
+    const about = { headers, signal: line.signal, quiet: true };
+    try {
+      const answer = await this.#api.response(`${at(id)}/events`, about);
+      if (!answer.body || answer.status === 204) return true;
+      const stream = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const reader = new EventReader();
+      for (;;) {
+        const { value, done } = await stream.read();
+        clearTimeout(silence);
+        silence = setTimeout(cut, PATIENCE_MS);
+        if (done) return false;
+        if (reader.feed(value).map(told).includes(true)) return true;
+      }
+    } finally {
+      clearTimeout(silence);
+      signal.removeEventListener("abort", cut);
+      cut();
     }
   }
 }

@@ -3,7 +3,7 @@
 import { byId } from "./dom.js";
 import { clock, day } from "./figures.js";
 import { nameOf, standing } from "./jobs.js";
-import { item, sure, update } from "./shelf.js";
+import { relist, sure, update } from "./shelf.js";
 
 const SHOWN_MAX = 50;
 
@@ -30,9 +30,9 @@ export class JobShelf {
     byId("jobs").hidden = !jobs.length;
     const shown = jobs.map(({ id }) => id).join();
     if (shown !== this.#shown) {
-      this.#shown = shown;
-      byId("jobs-list").replaceChildren(...jobs.map((job) => item(job.id, nameOf(job))));
+      relist(byId("jobs-list"), jobs.map((job) => ({ id: job.id, name: nameOf(job) })));
     }
+    this.#shown = shown;
     for (const job of jobs) {
       const stands = { sent: 1, ...standing(job) };
       const about = [day(job.created_at * 1000), job.audio_s ? clock(job.audio_s) : ""];

@@ -48,10 +48,14 @@ export class Keeping extends EventTarget {
   }
 
   /**
-   * Keep a change of a transcript that was made here; where another tab was first, it is made in
-   * what that one has kept. Comes to whether it is kept.
+   * Change a transcript, here and where it is kept; where another tab was first, in what that one
+   * has kept. Comes to whether it is kept: not if it does not fit what is there by now.
    */
-  edit(recording, change) {
+  async edit(recording, change) {
+    if (!change(recording.transcript)) {
+      recording.notKept = CHANGED;
+      return false;
+    }
     return this.#change(recording, (stored) => {
       if (revisionOf(stored) === recording.revision) return lasting(recording);
       return change(stored.transcript) ? stored : null;

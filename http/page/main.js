@@ -38,7 +38,10 @@ const recorder = new Recorder({
   say,
 });
 const pulse = new Pulse({ heard: (health) => server.health(health), back });
-keys.addEventListener("given", offerModels); // whoever asked for them may have given up
+keys.addEventListener("given", () => {
+  offerModels(); // whoever asked for them may have given up
+  jobs.look();
+});
 
 /** Tell who cannot see it; the same thing twice is told twice. */
 function say(message) {
@@ -86,8 +89,11 @@ function theirs(id) {
   return job ? recordings.adopt(job) : null;
 }
 
-/** Who listens to the page hears of each stage once, not of each percent. */
+/** Who listens to the page hears of each stage once, not of each percent, and not of old ones. */
 const told = new Map();
+recordings.addEventListener("list", () => {
+  for (const { id, state } of recordings.all) if (!told.has(id)) told.set(id, state);
+});
 recordings.addEventListener("change", ({ detail: recording }) => {
   const { id, state, name } = recording;
   if (told.get(id) === state) return;
@@ -124,7 +130,7 @@ byId("shelf-bound").textContent =
 offerThemes();
 await recordings.restore();
 route();
-await offerModels();
+offerModels(); // nothing waits for it
 jobs.addEventListener("list", () => {
   options.jobs(jobs.available);
   const [, id] = /^#\/r\/([\w-]+)$/.exec(location.hash) ?? [];

@@ -9,9 +9,10 @@
  *   peaks: number[], transcript: import("./transcript.js").Transcript|null,
  *   error: {message: string, code: string|null}|null, revision: number,
  *   notKept: string|null, audioLost: string|null, job: string|null, mine: boolean,
- *   key: string|null, bringing: boolean}} Recording
+ *   key: string|null, bringing: boolean, last: string}} Recording
  *   revision: how often it was kept; notKept, audioLost: why its last change is not, its audio;
- *   mine: its job was made here; key: what makes it one job, however often it is sent
+ *   mine: its job was made here; key: what makes it one job, however often it is sent;
+ *   last: the number of the last event that was heard of its job
  */
 
 import { nameOf } from "./jobs.js";
@@ -21,11 +22,15 @@ export const WAITING = new Set(["waiting", "uploading", "queued", "reading", "tr
 const LASTING = [
   ...["id", "name", "bytes", "made", "options", "peaks", "transcript", "job", "mine"],
 ];
+// Of one whose job has told nothing yet.
+const UNHEARD = {
+  ...{ place: null, doneS: 0, leftS: null, error: null },
+  ...{ key: null, bringing: false, last: "0" },
+};
 const BLANK = {
-  ...{ file: null, sent: 0, place: null, doneS: 0, audioS: null, leftS: null },
-  ...{ peaks: [], transcript: null, error: null },
-  ...{ revision: 0, notKept: null, audioLost: null },
-  ...{ job: null, mine: true, key: null, bringing: false },
+  ...UNHEARD,
+  ...{ file: null, sent: 0, audioS: null, peaks: [], transcript: null },
+  ...{ revision: 0, notKept: null, audioLost: null, job: null, mine: true },
 };
 
 /** One of a file that was just given. @returns {Recording} */
@@ -38,6 +43,16 @@ export function fresh(file, options) {
 export function restored(text) {
   const state = text.transcript ? "done" : "queued";
   return { ...BLANK, growing: [], revision: 1, ...text, notKept: null, state };
+}
+
+/**
+ * How one stands by what another tab has kept of it; null if that is no news here. What this tab is
+ * sending stays its own; a job that is another one was sent again.
+ */
+export function elsewhere({ job: ours, state: at }, { transcript, peaks, revision, job }) {
+  if (transcript) return { transcript, peaks, revision, job, state: "done" };
+  if (!job || job === ours || (WAITING.has(at) && !ours)) return null;
+  return { ...UNHEARD, growing: [], job, revision, state: "queued" };
 }
 
 /** One of a job that was not made here. @returns {Recording} */
@@ -55,9 +70,24 @@ export function again(recording) {
   Object.assign(recording, BLANK, kept, { state: "waiting" });
 }
 
+/** What an event says of how one stands; null if it says nothing of that. */
+export function newsOf({ audioS: known, doneS: before }, kind, event) {
+  if (kind === "waveform") return { peaks: event.peaks, audioS: event.duration };
+  if (kind === "failed" || kind === "cancelled") return { state: kind, error: event.error ?? null };
+  if (kind !== "progress") return null;
+  const { state: at, place, done_s: doneS, audio_s: audioS, left_s: leftS } = event;
+  const state = at === "finished" ? "transcribing" : at;
+  return { state, place, doneS: doneS ?? before, audioS: audioS ?? known, leftS };
+}
+
 /** What is kept of it. */
 export function lasting(recording) {
   return Object.fromEntries(LASTING.map((name) => [name, recording[name]]));
+}
+
+/** The one that is sent next. The newest is first, but of those that came together the first. */
+export function nextOf(all) {
+  return all.filter(({ state }) => state === "waiting").sort(earlier)[0];
 }
 
 /** For sorting: the oldest first. */

@@ -8,10 +8,10 @@
 
 import { jobForm, streamForm } from "./form.js";
 import { NO_JOB, standing } from "./jobs.js";
-import { WAITING, again, earlier, found, fresh, name, restored } from "./recording.js";
+import { WAITING, again, earlier, elsewhere, found } from "./recording.js";
+import { fresh, name, newsOf, nextOf, restored } from "./recording.js";
 import { fromAnswer } from "./transcript.js";
 
-const [TRANSCRIPTIONS, TRANSLATIONS] = ["v1/audio/transcriptions", "v1/audio/translations"];
 const GONE = { message: "The server has deleted this job. Send it again.", code: null };
 
 /** Events: "list", "change", "growth" and "forgotten" (of one), "lost" (with a reason). */
@@ -39,12 +39,15 @@ export class Recordings extends EventTarget {
     [this.#api, this.#keeping, this.#jobs] = [api, keeping, jobs];
     keeping.addEventListener("other", ({ detail }) => this.#other(detail));
     jobs.addEventListener("list", () => this.#compare());
+    // A browser has few lines to a server, for all tabs together.
+    document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
   }
 
   /** What earlier visits left. */
   async restore() {
     try {
-      this.all.push(...(await this.#keeping.all()).map(restored));
+      const kept = (await this.#keeping.all()).map(restored);
+      this.all.push(...kept.filter(({ id }) => !this.find(id))); // another tab may be at work
     } catch {
       this.#tell("lost", "This browser keeps nothing for this page: save what you want to keep.");
     }
@@ -68,8 +71,7 @@ export class Recordings extends EventTarget {
   /** Have a job of the server here as well. @param {import("./jobs.js").Job} job */
   adopt(job) {
     const recording = found(job);
-    this.all = [...this.all, recording].sort((a, b) => earlier(b, a));
-    this.#tell("list");
+    this.#join(recording);
     this.#keeping.put(recording);
     this.#stand(recording, job);
     return recording;
@@ -105,7 +107,6 @@ export class Recordings extends EventTarget {
 
   /** Change a transcript, as `change` does and says that it can; comes to whether that is kept. */
   async edit(recording, change) {
-    change(recording.transcript);
     const kept = await this.#keeping.edit(recording, change);
     this.#tell("change", recording);
     return kept;
@@ -134,10 +135,7 @@ export class Recordings extends EventTarget {
     if (this.#busy) return;
     this.#busy = true;
     let next;
-    // The list has the newest first, but of files that came together the first one is above.
-    while ((next = this.all.filter(({ state }) => state === "waiting").sort(earlier)[0])) {
-      await this.#send(next);
-    }
+    while ((next = nextOf(this.all))) await this.#send(next);
     this.#busy = false;
   }
 
@@ -162,8 +160,9 @@ export class Recordings extends EventTarget {
 
   /** Send it, and stay until it is done. */
   async #stay(recording, about) {
-    const path = recording.options.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS;
-    const answer = await this.#api.transcribe(streamForm(recording), { path, ...about });
+    const what = recording.options.task === "translate" ? "translations" : "transcriptions";
+    const to = { path: `v1/audio/${what}`, ...about };
+    const answer = await this.#api.transcribe(streamForm(recording), to);
     this.#have(recording, answer);
     await this.#keeping.putAll(recording);
     this.#now(recording, { state: "done" });
@@ -183,8 +182,10 @@ export class Recordings extends EventTarget {
   /** What the list of jobs says of those that are waited for. */
   async #compare() {
     for (const recording of this.all) {
-      if (!recording.job || !WAITING.has(recording.state)) continue;
-      const job = await this.#jobs.one(recording.job).catch(() => undefined);
+      const { job: asked } = recording;
+      if (!asked || !WAITING.has(recording.state)) continue;
+      const job = await this.#jobs.one(asked).catch(() => undefined);
+      if (recording.job !== asked || !WAITING.has(recording.state)) continue;
       if (job === null) this.#now(recording, { state: "failed", error: GONE });
       else if (job) await this.#stand(recording, job);
     }
@@ -193,7 +194,7 @@ export class Recordings extends EventTarget {
 
   /** A job has come so far. */
   async #stand(recording, job) {
-    if (!WAITING.has(recording.state)) return;
+    if (!WAITING.has(recording.state) || recording.job !== job.id) return;
     if (job.state === "done") return void (await this.#bring(recording));
     const heard = recording === this.#seen && this.#hearing !== null;
     const { audioS, ...news } = standing(job);
@@ -201,15 +202,19 @@ export class Recordings extends EventTarget {
     this.#now(recording, { ...news, audioS: audioS ?? recording.audioS });
   }
 
-  /** Hear the job that somebody looks at, from its beginning. */
+  /** Hear the job that somebody looks at, from where it was heard last. */
   #follow() {
     const recording = this.#seen;
     if (!recording?.job || !WAITING.has(recording.state)) return;
-    if (this.#hearing || recording.bringing) return;
-    const hearing = (this.#hearing = new AbortController());
-    recording.growing = [];
-    const hear = (kind, data) => hearing.signal.aborted || this.#hear(recording, kind, data);
-    const followed = this.#jobs.follow(recording.job, hear, hearing.signal);
+    if (document.hidden || this.#hearing || recording.bringing) return;
+    const { signal } = (this.#hearing = new AbortController());
+    const hearing = this.#hearing;
+    const hear = (kind, data, number) => {
+      if (signal.aborted) return;
+      recording.last = number;
+      this.#hear(recording, kind, data);
+    };
+    const followed = this.#jobs.follow(recording.job, hear, { signal, last: recording.last });
     followed.then(() => this.#hearing === hearing && this.#leave());
   }
 
@@ -222,9 +227,13 @@ export class Recordings extends EventTarget {
   async #bring(recording) {
     if (recording.bringing) return;
     recording.bringing = true;
+    const { job } = recording;
+    const resent = () => recording.job !== job; // here or in another tab
     try {
-      const answer = await this.#jobs.result(recording.job);
-      if (!recording.peaks.length) await this.#draw(recording);
+      const answer = await this.#jobs.result(job);
+      const picture = recording.peaks.length ? null : await this.#jobs.picture(job);
+      if (resent()) return;
+      if (picture) this.#hear(recording, "waveform", picture);
       if (!recording.transcript) {
         this.#have(recording, answer);
         await this.#keeping.put(recording);
@@ -232,16 +241,11 @@ export class Recordings extends EventTarget {
       this.#now(recording, { state: "done" });
       if (recording === this.#seen) this.#leave();
     } catch (error) {
+      if (resent()) return;
       // Anything else says nothing of the job, and passes: the next look will bring it.
       if (error.code === NO_JOB) this.#now(recording, { state: "failed", error: GONE });
     }
     recording.bringing = false;
-  }
-
-  /** The picture of a job's sound is one of its events. */
-  async #draw(recording) {
-    const hear = (kind, data) => kind === "waveform" && this.#hear(recording, kind, data);
-    await this.#jobs.follow(recording.job, hear, AbortSignal.timeout(10_000));
   }
 
   #have(recording, answer) {
@@ -252,32 +256,31 @@ export class Recordings extends EventTarget {
   /** Something was said of one that is being done: by its own stream, or by its job's. */
   #hear(recording, kind, event) {
     if (!WAITING.has(recording.state)) return; // it has ended: what comes is an echo
-    if (kind === "progress") {
-      const { state, place, done_s: doneS, audio_s: audioS, left_s: leftS } = event;
-      const at = state === "finished" ? "transcribing" : state;
-      const news = { state: at, place, doneS, audioS: audioS ?? recording.audioS, leftS };
-      this.#now(recording, { ...news, doneS: doneS ?? recording.doneS });
-    } else if (kind === "waveform") {
-      this.#now(recording, { peaks: event.peaks, audioS: event.duration });
-    } else if (kind === "text.delta" || kind === "segment") {
+    const news = newsOf(recording, kind, event);
+    if (news) this.#now(recording, news);
+    else if (kind === "done") this.#bring(recording);
+    else if (kind === "text.delta" || kind === "segment") {
       recording.growing.push(event.delta ?? event.text);
       this.#tell("growth", recording);
-    } else if (kind === "done") {
-      this.#bring(recording);
-    } else if (kind === "failed" || kind === "cancelled") {
-      this.#now(recording, { state: kind, error: event.error ?? null });
     }
   }
 
-  /** One stands otherwise in another tab, or is forgotten there. */
+  /** One stands otherwise in another tab, was given there, or is forgotten. */
   async #other(id) {
+    const text = await this.#keeping.text(id).catch(() => undefined);
     const recording = this.all.find((each) => each.id === id);
-    const text = recording && (await this.#keeping.text(id).catch(() => undefined));
-    if (text === null) this.#drop(recording);
-    if (!text?.transcript) return;
-    const { transcript, peaks, revision } = text;
-    this.#now(recording, { transcript, peaks, revision, state: "done" });
+    if (!recording) return void (text && this.#join(restored(text)));
+    if (text === null) return void this.#drop(recording);
+    const news = text && elsewhere(recording, text);
+    if (!news) return;
     if (recording === this.#seen) this.#leave();
+    this.#now(recording, news);
+    if (recording.state === "queued") this.#jobs.look();
+  }
+
+  #join(recording) {
+    this.all = [...this.all, recording].sort((a, b) => earlier(b, a));
+    this.#tell("list");
   }
 
   #drop(recording) {

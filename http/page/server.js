@@ -7,6 +7,7 @@ import { isAlias, nearestFirst } from "./options.js";
 import { numbers } from "./prometheus.js";
 
 const LOOK_EVERY_MS = 2000;
+const PATIENCE_MS = 10_000; // so that few looks wait for a server that hangs
 const POINTS = 150; // five minutes
 const RATE_OVER = 5; // looks, so that a short recording is no needle
 const SOURCES = {
@@ -81,10 +82,11 @@ export class ServerView {
   }
 
   async #look() {
+    const about = { quiet: true, signal: AbortSignal.timeout(PATIENCE_MS) };
     try {
       const [queue, text] = await Promise.all([
-        this.#api.json("queue-metrics", { quiet: true }),
-        this.#api.text("metrics", { quiet: true }),
+        this.#api.json("queue-metrics", about),
+        this.#api.text("metrics", about),
       ]);
       this.#queue(queue);
       this.#draw(numbers(text));

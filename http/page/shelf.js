@@ -36,12 +36,7 @@ export class Shelf {
   }
 
   #list() {
-    const shelf = byId("shelf");
-    const focused = /** @type {HTMLElement} */ (document.activeElement);
-    const there = new Map(Array.from(shelf.children, (each) => [each.dataset.id, each]));
-    const items = this.#recordings.all.map(({ id, name }) => there.get(id) ?? item(id, name));
-    shelf.replaceChildren(...items);
-    if (shelf.contains(focused)) focused.focus();
+    relist(byId("shelf"), this.#recordings.all);
     byId("shelf-empty").hidden = this.#recordings.all.length > 0;
     for (const recording of this.#recordings.all) this.#update(recording);
   }
@@ -65,8 +60,16 @@ export class Shelf {
   }
 }
 
+/** Have a list be of these, by id and name; what stays keeps the focus. */
+export function relist(list, all) {
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
+  const there = new Map(Array.from(list.children, (each) => [each.dataset.id, each]));
+  list.replaceChildren(...all.map(({ id, name }) => there.get(id) ?? item(id, name)));
+  if (list.contains(focused)) focused.focus();
+}
+
 /** One of a list, which says nothing yet. */
-export function item(id, name) {
+function item(id, name) {
   return el(
     "li",
     { data: { id } },

@@ -220,6 +220,7 @@ async def test_who_does_not_give_a_key_now_is_left_alone(stranger: Visitor) -> N
     tab = stranger.tab
     await tab.run(LOOKS)
     await tab.run(LATE_JOBS)
+    await tab.run("document.dispatchEvent(new Event('visibilitychange'))")
     await tab.click(NOT_NOW)
     await tab.until("globalThis.answer && document.querySelector('dialog') === null")
     await tab.run("location.hash = '#/server'")

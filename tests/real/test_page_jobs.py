@@ -209,6 +209,7 @@ async def test_a_job_that_is_opened_in_a_tab_behind_is_there_when_that_is_looked
     await process.until(lambda: is_done(api, job))
     await visitor.tab.ask("Page.addScriptToEvaluateOnNewDocument", source=BEHIND)
     await visitor.come(f"#/r/{job}")
+    await visitor.tab.seen("option[value=base]")  # asked for when the page is put together
     assert await visitor.tab.run("document.querySelector('#reader').hidden")
     await visitor.tab.run("globalThis.behind = false")
     await visitor.tab.run(LOOK)
@@ -291,7 +292,7 @@ async def test_a_job_goes_on_when_the_server_comes_back(
             await visitor.tab.until(f"{STATE}?.startsWith('Transcribing')")
             server.process.kill()
             server.process.wait()
-            await visitor.tab.run("dispatchEvent(new Event('visibilitychange'))")
+            await visitor.tab.run(LOOK)
             rig.lift(STEP)
             with serving_fake(environment, log, rig, **settings):
                 assert await visitor.ended(sounds.JFK.name) == "done"

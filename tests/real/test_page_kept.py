@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +21,8 @@ pytestmark = IN_CHROMIUM
 
 STEP = "engine.advance"
 FIRST, SECOND = "first.wav", "second.wav"
-ALONE = "BroadcastChannel.prototype.postMessage = () => {}"  # no tab hears of this one
 SAID = "[...{}.document.querySelectorAll('p.said')].map(p => p.textContent.trim()).join()"
-HERE, THERE = SAID.format("window"), SAID.format("other")
+HERE = SAID.format("window")
 TOLD = "document.querySelector('#announcer').innerText"
 WRONG = "document.querySelector('.sound [role=alert]').innerText"
 FOCUS = "(document.activeElement.ariaLabel ?? document.activeElement.id)"
@@ -37,16 +37,6 @@ RENAME = """(page, name) => {
     page.document.querySelector("dialog [name=name]").value = name;
     page.document.querySelector("dialog .primary").click();
 }"""
-# The result of the job is late in the other tab: it comes when ``other.hear`` is called.
-LATE = """{
-    const ask = other.fetch.bind(other);
-    other.fetch = async (path, init) => {
-        if (!path.includes("/result")) return ask(path, init);
-        const answer = await ask(path, init);
-        await new Promise((resolve) => (other.hear = resolve));
-        return answer;
-    };
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +50,17 @@ def server(
 
 @pytest.fixture
 async def visitor(server: process.Server, tmp_path: Path) -> AsyncIterator[Visitor]:
-    """Somebody who has two transcripts of another time, and reads one of them."""
-    async with visiting(server.url, tmp_path / "profile") as visitor:
-        await visitor.has_kept(kept(FIRST, 2, "one", "two", "one", "two"), kept(SECOND, 1, "solo"))
-        await visitor.look_at(FIRST)
+    async with reading(server.url, tmp_path / "profile") as visitor:
         yield visitor
 
 
-async def beside(visitor: Visitor) -> None:
-    """Have what is open here open in another tab: ``other``."""
-    await visitor.tab.run("{ globalThis.other = open(location.href); 0; }")
-    await visitor.tab.until("!!other.document.querySelector('#shelf li')")
+@asynccontextmanager
+async def reading(url: str, profile: Path) -> AsyncIterator[Visitor]:
+    """Somebody who has two transcripts of another time, and reads one of them."""
+    async with visiting(url, profile) as visitor:
+        await visitor.has_kept(kept(FIRST, 2, "one", "two", "one", "two"), kept(SECOND, 1, "solo"))
+        await visitor.look_at(FIRST)
+        yield visitor
 
 
 async def read_again(visitor: Visitor) -> str:
@@ -99,81 +89,6 @@ async def test_a_correction_that_is_left_open_is_kept_where_it_belongs(
     visitor.finds_nothing_wrong()
 
 
-async def test_tabs_hear_of_each_other_and_none_undoes_what_another_did(visitor: Visitor) -> None:
-    tab = visitor.tab
-    await beside(visitor)
-    await tab.run(f"({WRITE})(window, 0, 'ONE')")
-    await tab.until(f"{THERE} === 'ONE,two,one,two'")
-    await tab.run(ALONE)
-    await tab.run(f"({WRITE})(window, 1, 'TWO')")
-    await tab.until(f"{TOLD} === 'Corrected'")
-    await tab.run(f"({RENAME})(other, 'Ada')")
-    await tab.until(f"{THERE} === 'ONE,TWO,one,two'")
-    assert await read_again(visitor) == "ONE,TWO,one,two"
-    assert "Ada" in await visitor.reads(".speakers")
-    visitor.finds_nothing_wrong()
-
-
-async def test_what_two_tabs_say_of_one_passage_is_what_was_said_first(visitor: Visitor) -> None:
-    tab = visitor.tab
-    await beside(visitor)
-    await tab.run(ALONE)
-    await tab.run(f"({WRITE})(window, 0, 'mine')")
-    await tab.until(f"{TOLD} === 'Corrected'")
-    await tab.run(f"({WRITE})(other, 0, 'yours')")
-    await tab.until(f"{THERE} === 'mine,two,one,two'")
-    assert "Another tab" in await tab.until(f"other.{WRONG}")
-    assert await tab.run(f"other.{TOLD}") != "Corrected"
-    assert await read_again(visitor) == "mine,two,one,two"
-
-
-@pytest.mark.parametrize("heard", [True, False])
-async def test_what_one_tab_deletes_does_not_come_back_from_another(
-    visitor: Visitor, heard: bool
-) -> None:
-    tab = visitor.tab
-    await beside(visitor)
-    if not heard:
-        await tab.run(ALONE)
-    await tab.ask("Page.bringToFront")  # or its dialogs do not tell that they are closed
-    await tab.click("#shelf [data-id=first] .forget")
-    await tab.click("dialog .danger")
-    await tab.until("document.querySelector('#shelf [data-id=first]') === null")
-    if not heard:
-        await tab.run(f"({WRITE})(other, 0, 'ONE')")
-    await tab.until("other.document.querySelector('#shelf [data-id=first]') === null")
-    await tab.until("other.document.title === 'Transcribe'")
-    await visitor.come()
-    assert await tab.seen("#shelf .name") == SECOND
-    assert await tab.run("document.querySelectorAll('#shelf li').length") == 1
-
-
-async def test_a_job_that_another_tab_brings_late_undoes_no_correction(
-    visitor: Visitor, orders: Rig
-) -> None:
-    tab = visitor.tab
-    await visitor.come("#/")
-    await tab.until("!document.querySelector('#leave').hidden")
-    orders.order(STEP, "hold")
-    await visitor.give(sounds.JFK)
-    await orders.held(STEP)
-    await tab.until("document.querySelector('#reader .state p')?.innerText.startsWith('Trans')")
-    await beside(visitor)
-    await tab.run(ALONE)
-    await tab.run(LATE)
-    orders.lift(STEP)
-    assert await visitor.ended(sounds.JFK.name) == "done"
-    await tab.until("!!other.hear")
-    await tab.run(f"({WRITE})(window, 0, 'by hand')")
-    await tab.until(f"{TOLD} === 'Corrected'")
-    await tab.run("other.hear()")
-    await tab.until("other.document.querySelector('#shelf li').dataset.state === 'done'")
-    await tab.until(f"{THERE} === 'by hand'")
-    await visitor.come()
-    await visitor.look_at(sounds.JFK.name)
-    assert await tab.run(HERE) == "by hand"
-
-
 FULL = """{
     globalThis.put = IDBObjectStore.prototype.put;
     IDBObjectStore.prototype.put = function () { this.transaction.abort(); };
@@ -193,7 +108,7 @@ async def test_what_cannot_be_kept_is_said_until_it_can(visitor: Visitor) -> Non
     await tab.run(FULL)
     await tab.run(f"({WRITE})(window, 0, 'ONE')")
     assert "save the transcript" in await tab.until(WRONG)
-    assert await tab.run(TOLD) != "Corrected"
+    assert await tab.run(TOLD) == ""
     assert await tab.run(HERE) == "ONE,two,one,two"
     await tab.run("{ IDBObjectStore.prototype.put = put; }")
     await tab.run(CLOSED)
