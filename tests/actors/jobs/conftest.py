@@ -20,6 +20,7 @@ for name in (
     "promises_lasting",
     "promises_leaving",
     "promises_telling",
+    "promises_crashing",
     "promises_working",
 ):
     pytest.register_assert_rewrite(f"tests.actors.jobs.{name}")

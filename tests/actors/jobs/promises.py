@@ -4,6 +4,7 @@ They want two fixtures: ``open_queue`` opens the queue (``OpenQueue`` of ``doing
 each time in a test; ``keeps`` says whether anything is left of it when it was closed.
 """
 
+from tests.actors.jobs.promises_crashing import Crashing
 from tests.actors.jobs.promises_keeping import Keeping
 from tests.actors.jobs.promises_lasting import Lasting, Noticing
 from tests.actors.jobs.promises_leaving import Leaving
@@ -11,5 +12,5 @@ from tests.actors.jobs.promises_telling import Telling
 from tests.actors.jobs.promises_working import Working
 
 
-class Promises(Keeping, Telling, Working, Lasting, Noticing, Leaving):
+class Promises(Keeping, Telling, Working, Crashing, Lasting, Noticing, Leaving):
     """All of them."""

@@ -15,7 +15,7 @@ from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, first_heard, heard, submit
 from tests.actors.jobs.promises import Promises
-from tests.actors.jobs.promises_working import crash
+from tests.actors.jobs.promises_crashing import crash
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

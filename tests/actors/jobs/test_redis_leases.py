@@ -92,25 +92,6 @@ async def test_a_job_whose_workers_die_is_given_up(
         assert isinstance(load_error(event.data["error"]), Poison)
 
 
-async def test_who_cancels_and_has_to_ask_again_hears_the_same(
-    url: str, client: Client, server: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call = Library.call
-
-    async def again(library: Library, function: str, *arguments: str | bytes | float) -> object:
-        """The first answer to a cancel is lost."""
-        if function == "cancel":
-            await call(library, function, *arguments)
-        return await call(library, function, *arguments)
-
-    monkeypatch.setattr(Library, "call", again)
-    async with processes(url, 1) as (queue,):
-        await submit(queue, "a1")
-        assert await taken(server, "t") == "a1"
-        assert await queue.cancel("a1")
-        assert not await queue.cancel("a1")
-
-
 async def takes(server: Library, token: str) -> bool:
     return await taken(server, token) is not None
 

@@ -46,6 +46,23 @@ async def test_nobody_is_taken_for_dead_because_the_server_was_away(
     assert ((await queue.standing("a1")).state == "queued") is lost
 
 
+async def test_who_cancels_and_has_to_ask_again_hears_the_same(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Library.call
+
+    async def again(library: Library, function: str, *arguments: str | bytes | float) -> object:
+        """The first answer to a cancel is lost."""
+        if function == "cancel":
+            await call(library, function, *arguments)
+        return await call(library, function, *arguments)
+
+    monkeypatch.setattr(Library, "call", again)
+    await submit(queue, "a1")
+    assert await queue.cancel("a1")
+    assert not await queue.cancel("a1")
+
+
 async def test_a_result_of_which_a_piece_is_lost_is_sent_again(
     queue: RedisQueue, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
