@@ -15,10 +15,13 @@ from asr.pipeline.types import Window
 from asr.settings import names
 from tests.real import sounds
 from tests.real.ears import Ears
-from tests.real.rig import Rig
+from tests.real.rig import Rig, serving_fake
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.real.process import Server
 
 # What could make our processes other than those that people start.
 UNSAID = frozenset({"PYTHONDONTWRITEBYTECODE", *names()})
@@ -126,6 +129,16 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """As ``rig``, for a server that all tests of a module ask."""
     return Rig(tmp_path_factory.mktemp("orders"))
+
+
+@pytest.fixture(scope="module")
+def jobs_server(
+    environment: dict[str, str], log: Path, orders: Rig, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One whose engine says "word", with a folder of its own for its jobs."""
+    folder = str(tmp_path_factory.mktemp("jobs"))
+    with serving_fake(environment, log, orders, ASR_JOBS_DIR=folder) as server:
+        yield server
 
 
 @pytest.fixture

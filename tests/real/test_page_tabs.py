@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.real import process, sounds
-from tests.real.rig import Rig, serving_fake
 from tests.real.test_page_kept import (
     FIRST,
     HERE,
@@ -24,9 +23,11 @@ from tests.real.test_page_kept import (
 from tests.real.visitor import IN_CHROMIUM
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.real.process import Server
+    from tests.real.rig import Rig
     from tests.real.visitor import Visitor
 
 pytestmark = IN_CHROMIUM
@@ -48,18 +49,9 @@ LATE = """{
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(
-    environment: dict[str, str], log: Path, orders: Rig, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[process.Server]:
-    settings = {"ASR_JOBS_DIR": str(tmp_path_factory.mktemp("jobs")), "ASR_CACHE_MAX_MB": "0"}
-    with serving_fake(environment, log, orders, **settings) as server:
-        yield server
-
-
 @pytest.fixture
-async def visitor(server: process.Server, tmp_path: Path) -> AsyncIterator[Visitor]:
-    async with reading(server.url, tmp_path / "profile") as visitor:
+async def visitor(jobs_server: Server, tmp_path: Path) -> AsyncIterator[Visitor]:
+    async with reading(jobs_server.url, tmp_path / "profile") as visitor:
         yield visitor
 
 

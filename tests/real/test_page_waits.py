@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.real import process, sounds
-from tests.real.rig import Rig, serving_fake
+from tests.real import sounds
 from tests.real.test_page_jobs import BEHIND, LOOK, STATE, STEP, sent
 from tests.real.visitor import IN_CHROMIUM, visiting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.real.process import Server
+    from tests.real.rig import Rig
     from tests.real.visitor import Visitor
 
 pytestmark = IN_CHROMIUM
@@ -86,24 +87,15 @@ HANGS = """{
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(
-    environment: dict[str, str], log: Path, orders: Rig, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[process.Server]:
-    settings = {"ASR_JOBS_DIR": str(tmp_path_factory.mktemp("jobs")), "ASR_CACHE_MAX_MB": "0"}
-    with serving_fake(environment, log, orders, **settings) as server:
-        yield server
-
-
 @pytest.fixture
-async def api(server: process.Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+async def api(jobs_server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=jobs_server.url, timeout=30) as client:
         yield client
 
 
 @pytest.fixture
-async def visitor(server: process.Server, tmp_path: Path) -> AsyncIterator[Visitor]:
-    async with visiting(server.url, tmp_path / "profile") as visitor:
+async def visitor(jobs_server: Server, tmp_path: Path) -> AsyncIterator[Visitor]:
+    async with visiting(jobs_server.url, tmp_path / "profile") as visitor:
         await visitor.tab.until("!document.querySelector('#leave').hidden")
         yield visitor
 
