@@ -17,6 +17,7 @@ from asr.pipeline.types import KnownSpeaker, Options
 from tests.actors.fake_tools import TWO
 from tests.actors.fakes import said
 from tests.actors.stages.conftest import NETWORKS
+from tests.actors.stages.test_sqlite_keep import evicted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -194,6 +195,7 @@ async def test_what_a_job_needs_is_kept_where_nothing_else_is(walk: Walk) -> Non
             assert await more_work(walk, job="job") == {}
             assert set(await more_work(walk)) == {*work(walk)}  # no job's
             await keep.release("job")
+            await evicted(keep)
             assert set(await more_work(walk, job="later")) == {*work(walk)}
 
 

@@ -13,6 +13,7 @@ from asr.actors.stages.cache import Cache
 from asr.actors.stages.sqlite_keep import open_sqlite_keep
 from asr.pipeline.types import Options, Progress, Transcript
 from tests.actors.stages.conftest import NETWORKS
+from tests.actors.stages.test_sqlite_keep import evicted
 from tests.actors.stages.test_walk import ALL, work
 from tests.actors.stages.test_walk_together import until
 
@@ -89,6 +90,6 @@ async def test_a_job_that_is_over_leaves_nothing_where_nothing_is_to_be_kept(
         kept_walk.cache = Cache(keep, NETWORKS)
         await kept_walk.transcribe(Options(), job="job")
         await keep.release("job")
-        await keep.flush()
+        await evicted(keep)
         count = "SELECT (SELECT COUNT(*) FROM stage_entries), (SELECT COUNT(*) FROM stage_jobs)"
         assert await journal.run(lambda file: file.execute(count).fetchone()) == (0, 0)
