@@ -169,11 +169,15 @@ def _clip(url: str) -> bytes:
     return clip
 
 
+def unknown(name: str) -> str:
+    """What is said of a parameter that is none of ours."""
+    return f"the parameter {name[:ECHO_MAX]!r} is not known here"
+
+
 def strangers(fields: Fields, parameters: Parameters) -> Iterator[str]:
     """What is sent and not known, in the words of ``warnings``."""
     names = [name for name in fields.strangers(parameters) if not _is_known_part(name, parameters)]
-    for name in names[:STRANGERS_MAX]:
-        yield f"the parameter {name[:ECHO_MAX]!r} is not known here"
+    yield from map(unknown, names[:STRANGERS_MAX])
     if len(names) > STRANGERS_MAX:
         yield f"{len(names) - STRANGERS_MAX} more parameters are not known here"
 

@@ -13,7 +13,7 @@ from asr.http import job_parameters as of_jobs
 from asr.http.answers import with_warnings
 from asr.http.errors import NoJobs
 from asr.http.fields import ECHO_MAX, Fields
-from asr.http.forms import strangers
+from asr.http.forms import strangers, unknown
 from asr.http.job_events import Listening, stream
 from asr.http.job_forms import id_for, idempotency_key, last_event, read_wish
 from asr.http.job_object import job_object, with_remarks
@@ -93,9 +93,8 @@ def add_job_routes(
 
 def refuse_strangers(fields: Fields) -> None:
     """Who misspells what would keep a job has not asked for its end. Raises InvalidRequest."""
-    for name in fields.strangers(of_jobs.END):
-        shown = name[:ECHO_MAX]
-        raise InvalidRequest(f"the parameter {shown!r} is not known here", param=shown)
+    if names := fields.strangers(of_jobs.END):
+        raise InvalidRequest(unknown(names[0]), param=names[0][:ECHO_MAX])
 
 
 def known(register: Register | None) -> Register:

@@ -64,9 +64,15 @@ async function offerModels() {
   if (models) options.models(models.data);
 }
 
+/** What the address asks for. */
+function asked() {
+  const [, view, id] = /^#\/(\w*)\/?([\w-]*)$/.exec(location.hash) ?? [];
+  return { view, id };
+}
+
 /** The address says what is shown: so the way back works, and a view can be kept. */
 function route() {
-  const [, view, id] = /^#\/(\w*)\/?([\w-]*)$/.exec(location.hash) ?? [];
+  const { view, id } = asked();
   const onServer = view === "server";
   const recording = view === "r" ? (recordings.find(id) ?? theirs(id)) : null;
   byId("transcribe").hidden = onServer;
@@ -133,8 +139,9 @@ route();
 offerModels(); // nothing waits for it
 jobs.addEventListener("list", () => {
   options.jobs(jobs.available);
-  const [, id] = /^#\/r\/([\w-]+)$/.exec(location.hash) ?? [];
+  const { view, id } = asked();
+  const listed = view === "r" && jobs.all.some((job) => job.id === id);
   // What was asked for may be a job of the server's; any other view has been there since.
-  if (byId("reader").hidden && jobs.all.some((job) => job.id === id)) route();
+  if (byId("reader").hidden && listed) route();
 });
 await jobs.look();

@@ -207,8 +207,8 @@ export class Recordings extends EventTarget {
     const recording = this.#seen;
     if (!recording?.job || !WAITING.has(recording.state)) return;
     if (document.hidden || this.#hearing || recording.bringing) return;
-    const { signal } = (this.#hearing = new AbortController());
-    const hearing = this.#hearing;
+    const hearing = (this.#hearing = new AbortController());
+    const { signal } = hearing;
     const hear = (kind, data, number) => {
       if (signal.aborted) return;
       recording.last = number;

@@ -10,6 +10,7 @@ import trio
 
 from tests.real import process
 from tests.real.rig import Rig, serving_fake
+from tests.real.test_page_jobs import LOOK
 from tests.real.visitor import IN_CHROMIUM, PATIENCE_S, kept, visiting
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ async def test_who_does_not_give_a_key_now_is_left_alone(stranger: Visitor) -> N
     tab = stranger.tab
     await tab.run(LOOKS)
     await tab.run(LATE_JOBS)
-    await tab.run("document.dispatchEvent(new Event('visibilitychange'))")
+    await tab.run(LOOK)
     await tab.click(NOT_NOW)
     await tab.until("globalThis.answer && document.querySelector('dialog') === null")
     await tab.run("location.hash = '#/server'")

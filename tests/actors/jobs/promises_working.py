@@ -8,11 +8,7 @@ import pytest
 import trio
 
 from asr.actors.cluster.worker import InHand
-from asr.actors.jobs.queue import (
-    Bounds,
-    JobQueue,
-    UnknownJob,
-)
+from asr.actors.jobs.queue import Bounds, JobQueue, UnknownJob
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from tests.actors.jobs.doing import OpenQueue, at_work, first_heard, heard, job, submit
