@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -49,25 +50,31 @@ def running(
     folder: Path, *more: str, program: str = "redis-server"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server for as long as the context lasts; ``more`` are its arguments."""
-    socket = folder / "s"
-    socket.unlink(missing_ok=True)
-    where = ("--port", "0", "--unixsocket", str(socket), "--dir", str(folder))
+    path = folder / "s"
+    path.unlink(missing_ok=True)
+    where = ("--port", "0", "--unixsocket", str(path), "--dir", str(folder))
     kept = () if "--appendonly" in more else ("--appendonly", "no")
     server = subprocess.Popen(
         (program, *where, "--save", "", *kept, *more), stdout=subprocess.DEVNULL
     )
     try:
-        _wait_for(socket, server)
+        _wait_for(path, server)
         yield server
     finally:
         server.kill()
         server.wait()
 
 
-def _wait_for(socket: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(path: Path, server: subprocess.Popen[bytes]) -> None:
     clock = threading.Event()  # which nobody sets
     until_s = time.monotonic() + READY_S
-    while not socket.exists():
+    while not _listens(path):
         assert server.poll() is None, "the server ended"
-        assert time.monotonic() < until_s, "the server does not open its socket"
+        assert time.monotonic() < until_s, "the server does not listen at its socket"
         clock.wait(LOOK_EVERY_S)
+
+
+def _listens(path: Path) -> bool:
+    """Whether a server takes connections there: the socket exists before it does."""
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(str(path)) == 0

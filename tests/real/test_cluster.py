@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trio
-from coredis import Redis
 
+from asr.actors.jobs.redis.client import connect
 from asr.terminal.exits import DONE
 from tests.real import process, sounds
 from tests.real.machines import Machine, Machines, machines
@@ -18,6 +18,8 @@ from tests.redis_server import needs_redis
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from asr.actors.jobs.redis.client import Client
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120), needs_redis]
 
@@ -47,8 +49,8 @@ async def client(town: Machines) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def redis(town: Machines) -> AsyncIterator[Redis[bytes]]:
-    async with Redis.from_url(town.url) as redis:
+async def redis(town: Machines) -> AsyncIterator[Client]:
+    async with connect(town.url) as redis:
         yield redis
 
 
@@ -131,7 +133,7 @@ async def test_every_front_tells_of_the_whole(town: Machines, client: httpx.Asyn
 
 
 async def test_who_leaves_stops_the_work_elsewhere(
-    town: Machines, client: httpx.AsyncClient, redis: Redis[bytes]
+    town: Machines, client: httpx.AsyncClient, redis: Client
 ) -> None:
     both = town.at["both"]
     both.rig.order("engine.advance", "hold")
@@ -142,7 +144,7 @@ async def test_who_leaves_stops_the_work_elsewhere(
             await both.rig.held("engine.advance")
             assert int(await redis.get(AUDIO_BYTES) or 0) > 0
             nursery.cancel_scope.cancel()
-        async with Redis.from_url(town.url) as other:
+        async with connect(town.url) as other:
             with trio.fail_after(10):  # measured: tens of milliseconds; a lease is 15 s
                 while int(await redis.get(AUDIO_BYTES) or 0):
                     pass

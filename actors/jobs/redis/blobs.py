@@ -6,22 +6,21 @@ after ``ttl_s`` by itself.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
 from asr.actors.jobs.blobs import AudioGone, BlobsFull, checked
-from asr.actors.jobs.queue import QueueUnavailable
 from asr.actors.spool import explained
 from asr.pipeline.errors import TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from coredis import Redis
+    from asr.actors.jobs.redis.client import Client
 
     Scratch = Callable[[str], AbstractContextManager[Path]]
 
@@ -60,7 +59,7 @@ class RedisBlobs:
 
     def __init__(
         self,
-        client: Redis[bytes],
+        client: Client,
         scratch: Scratch,
         *,
         each_max: int,
@@ -75,22 +74,21 @@ class RedisBlobs:
         self._ttl_s = ttl_s
 
     async def put(self, key: str, file: Path) -> None:
-        """Keep a file: see ``Blobs``."""
+        """Keep a file: see ``Blobs``. Raises Busy where the server has no memory left, too."""
         size = (await trio.Path(file).stat()).st_size
         if size > self._each_max:
             raise TooLarge.file(self._each_max, param="file")
-        with answering():
-            arguments = [checked(key), str(size), str(self._bytes_max)]
-            try:
-                if not await self._client.eval(RESERVE, [SIZES, PUT_AT, SUM], arguments):
-                    raise BlobsFull
-                await self._send(key, file)
-            except BlobsFull:
-                raise
-            except BaseException:  # also where the room was given, and nobody heard so any more
-                with trio.move_on_after(1, shield=True):  # what is left is swept some time
-                    await self.drop(key)
-                raise
+        arguments = [checked(key), str(size), str(self._bytes_max)]
+        try:
+            if not await self._client.eval(RESERVE, [SIZES, PUT_AT, SUM], arguments):
+                raise BlobsFull
+            await self._send(key, file)
+        except BlobsFull:
+            raise
+        except BaseException:  # also where the room was given, and nobody heard so any more
+            with trio.move_on_after(1, shield=True):  # what is left is swept some time
+                await self.drop(key)
+            raise
 
     async def _send(self, key: str, file: Path) -> None:
         async with await trio.open_file(file, "rb") as source:
@@ -107,59 +105,40 @@ class RedisBlobs:
             yield path
 
     async def _receive(self, key: str, path: Path) -> None:
-        with answering():
-            size = await self._client.hget(SIZES, checked(key))
-            if size is None:
-                raise AudioGone
-            try:
-                async with await trio.open_file(path, "xb") as target:
-                    for number in range(_pieces(int(size))):
-                        piece = await self._client.get(_piece(key, number))
-                        if piece is None:
-                            raise AudioGone
-                        await target.write(piece)
-            except OSError as error:
-                raise explained(error) from error
+        size = await self._client.hget(SIZES, checked(key))
+        if size is None:
+            raise AudioGone
+        try:
+            async with await trio.open_file(path, "xb") as target:
+                for number in range(_pieces(int(size))):
+                    piece = await self._client.get(_piece(key, number))
+                    if piece is None:
+                        raise AudioGone
+                    await target.write(piece)
+        except OSError as error:
+            raise explained(error) from error
 
     async def drop(self, key: str) -> None:
         """Keep it no more: see ``Blobs``."""
-        with answering():
-            size = await self._client.hget(SIZES, checked(key))
-            for number in range(_pieces(int(size or 0))):
-                await self._client.unlink([_piece(key, number)])
-            # Last: as long as it is counted it is found again, should this end half way.
-            await self._client.eval(RELEASE, [SIZES, PUT_AT, SUM], [key])
+        size = await self._client.hget(SIZES, checked(key))
+        for number in range(_pieces(int(size or 0))):
+            await self._client.unlink([_piece(key, number)])
+        # Last: as long as it is counted it is found again, should this end half way.
+        await self._client.eval(RELEASE, [SIZES, PUT_AT, SUM], [key])
 
     async def sweep(self, keep: Collection[str], *, older_than_s: float) -> None:
         """Drop what is not to be kept: see ``Blobs``."""
         kept = frozenset(keep)
-        with answering():
-            names = await self._client.eval(PUT_BEFORE, [PUT_AT], [str(older_than_s)])
-            assert isinstance(names, list)
-            for name in names:
-                assert isinstance(name, bytes)
-                if (key := name.decode()) not in kept:
-                    await self.drop(key)
+        names = await self._client.eval(PUT_BEFORE, [PUT_AT], [str(older_than_s)])
+        assert isinstance(names, list)
+        for name in names:
+            assert isinstance(name, bytes)
+            if (key := name.decode()) not in kept:
+                await self.drop(key)
 
     async def used_bytes(self) -> int:
         """The bytes of all files together."""
-        with answering():
-            return int(await self._client.get(SUM) or 0)
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """What a server says that is away, or has no room, in words of ours."""
-    from coredis.exceptions import ConnectionError, ResponseError
-
-    try:
-        yield
-    except (ConnectionError, TimeoutError) as error:
-        raise QueueUnavailable from error
-    except ResponseError as error:
-        if str(error).startswith("OOM"):  # as much memory as the operator gave it
-            raise BlobsFull from error
-        raise
+        return int(await self._client.get(SUM) or 0)
 
 
 def _pieces(size: int) -> int:
