@@ -143,15 +143,26 @@ async def is_there(jobs: Register, job_id: str) -> bool:
 
 
 async def newest(jobs: Register, after: str, count: int, states: set[Any]) -> Sequence[Standing]:
-    """So many jobs older than ``after``, the newest first; of those states, or of all."""
+    """So many jobs older than ``after``, the newest first; of those states, or of all.
+
+    Raises UnknownJob for ``after``. Where another one goes on which the next page was to follow, it
+    begins anew.
+    """
     found: list[Standing] = []
+    last = after
     while len(found) < count:
         size = of_jobs.PAGE_MAX if states else count - len(found)
-        page = await jobs.list(client=owner(), after=after, limit=size)
+        try:
+            page = await jobs.list(client=owner(), after=last, limit=size)
+        except UnknownJob:
+            if last == after:
+                raise
+            found, last = [], after
+            continue
         found += (one for one in page if not states or one.state in states)
         if len(page) < size:
             break
-        after = page[-1].job.id
+        last = page[-1].job.id
     return found[:count]
 
 

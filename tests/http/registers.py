@@ -132,6 +132,8 @@ class FakeRegister(Gate):
         await trio.lowlevel.checkpoint()
         newest = [*reversed(self.standings.values())]
         ids = [standing.job.id for standing in newest]
+        if after and after not in ids:
+            raise UnknownJob
         older = newest[ids.index(after) + 1 :] if after else newest
         return [one for one in older if client in (None, one.job.client)][:limit]
 

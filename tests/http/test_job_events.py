@@ -16,7 +16,7 @@ from asr.http.streams import KEEP_ALIVE_S
 from tests.http.fakes import as_house
 from tests.http.promises import Promises, events
 from tests.http.registers import as_register
-from tests.http.wire import FORM_TYPE, form
+from tests.http.wire import FORM_TYPE, form, made
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
@@ -32,12 +32,6 @@ PROGRESS: dict[str, Any] = {
     **{"state": "transcribing", "place": None, "done_s": 1.5, "audio_s": 3.5, "left_s": 0.8}
 }
 SEGMENT: dict[str, Any] = {"index": 0, "start": 0.0, "end": 1.5, "text": " a\u2028b"}
-
-
-async def made(desk: TestClientProtocol) -> str:
-    answer = await desk.post("/v1/jobs", data=form(), headers=HEADERS)
-    job_id: str = (await answer.get_json())["id"]
-    return job_id
 
 
 async def done(desk: TestClientProtocol, register: FakeRegister) -> str:

@@ -18,7 +18,7 @@ from asr.pipeline.cues import AS_SEGMENTS
 from asr.pipeline.errors import UnreadableAudio
 from asr.pipeline.types import Token
 from tests.http.fakes import HELLO
-from tests.http.wire import FORM_TYPE, form
+from tests.http.wire import made
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
     from tests.http.promises import Promises
     from tests.http.registers import FakeRegister
-
-HEADERS = {"Content-Type": FORM_TYPE}
-
-
-async def made(desk: TestClientProtocol, **fields: str) -> str:
-    answer = await desk.post("/v1/jobs", data=form(fields), headers=HEADERS)
-    job_id: str = (await answer.get_json())["id"]
-    return job_id
 
 
 async def asked(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
@@ -13,7 +12,7 @@ from asr.actors.jobs.settings import JobSettings
 from asr.actors.turns import Priority
 from asr.pipeline.errors import Busy
 from tests.http.registers import BEGAN_S, FakeRegister
-from tests.http.wire import AUDIO, FORM_TYPE, error_of, form
+from tests.http.wire import AUDIO, FORM_TYPE, JOBS, error_of, form, made, submitted
 
 if TYPE_CHECKING:
     from quart.typing import TestClientProtocol
@@ -21,26 +20,18 @@ if TYPE_CHECKING:
     from tests.http.fakes import FakeHouse
     from tests.http.promises import Promises
 
-PATH = "/v1/jobs"
 HEADERS = {"Content-Type": FORM_TYPE}
-
-
-async def submitted(client: TestClientProtocol, **fields: str) -> dict[str, Any]:
-    answer = await client.post(PATH, data=form(fields), headers=HEADERS)
-    assert answer.status_code == 202
-    job: dict[str, Any] = await answer.get_json()
-    return job
 
 
 async def test_a_job_is_kept_and_shown_where_the_answer_says(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    answer = await desk.post(PATH, data=form({"language": "de"}), headers=HEADERS)
-    await promises.check_answer("POST", PATH, answer)
+    answer = await desk.post(JOBS, data=form({"language": "de"}), headers=HEADERS)
+    await promises.check_answer("POST", JOBS, answer)
     job = await answer.get_json()
     shown = await desk.get(answer.headers["Location"])
     assert job == await shown.get_json()
-    assert answer.headers["Location"] == f"{PATH}/{job['id']}"
+    assert answer.headers["Location"] == f"{JOBS}/{job['id']}"
     assert job == {
         **{"id": job["id"], "object": "job", "state": "queued", "created_at": BEGAN_S},
         **{"started_at": None, "ended_at": None, "expires_at": None, "place": 1, "tries": 0},
@@ -55,9 +46,9 @@ async def test_the_file_may_have_the_name_that_either_dialect_gives_it(
     desk: TestClientProtocol, register: FakeRegister
 ) -> None:
     body = form({}, file_field="audio_file")
-    assert (await desk.post(PATH, data=body, headers=HEADERS)).status_code == 202
+    assert (await desk.post(JOBS, data=body, headers=HEADERS)).status_code == 202
     body = form({}, file_field="film")
-    refused = await desk.post(PATH, data=body, headers=HEADERS)
+    refused = await desk.post(JOBS, data=body, headers=HEADERS)
     assert (refused.status_code, len(register.orders)) == (400, 1)
 
 
@@ -65,7 +56,7 @@ async def test_what_a_url_names_is_a_jobs_audio_too(
     desk: TestClientProtocol, house: FakeHouse, register: FakeRegister
 ) -> None:
     house.fetcher.web["https://example.org/a.mp3"] = b"sound"
-    answer = await desk.post(PATH, form={"url": "https://example.org/a.mp3"})
+    answer = await desk.post(JOBS, form={"url": "https://example.org/a.mp3"})
     job = await answer.get_json()
     assert (job["file_name"], register.audio[job["id"]]) == ("a.mp3", b"sound")
 
@@ -73,11 +64,11 @@ async def test_what_a_url_names_is_a_jobs_audio_too(
 async def test_a_job_shows_how_it_gets_on(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    made = await submitted(desk)
-    where = f"{PATH}/{made['id']}"
-    register.begin(made["id"])
+    job_id = await made(desk)
+    where = f"{JOBS}/{job_id}"
+    register.begin(job_id)
     register.tell(
-        made["id"],
+        job_id,
         "progress",
         state="transcribing",
         place=None,
@@ -92,7 +83,7 @@ async def test_a_job_shows_how_it_gets_on(
     assert (runs["done_s"], runs["audio_s"], runs["left_s"]) == (12.5, 60.0, 9.1)
     assert runs["started_at"] == BEGAN_S + 100
     register.tell(
-        made["id"],
+        job_id,
         "progress",
         state="finished",
         done_s=60.0,
@@ -102,7 +93,7 @@ async def test_a_job_shows_how_it_gets_on(
         stages={"decode": 3.2},
         warnings=["something"],
     )
-    register.end(made["id"], "done")
+    register.end(job_id, "done")
     done = await (await desk.get(where)).get_json()
     assert (done["language"], done["stages"]) == ("fr", {"decode": 3.2})
     assert (done["warnings"], done["left_s"]) == (["something"], None)
@@ -112,10 +103,10 @@ async def test_a_job_shows_how_it_gets_on(
 async def test_a_job_that_failed_says_why(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    made = await submitted(desk)
-    register.end(made["id"], "failed", Poison())
-    answer = await desk.get(f"{PATH}/{made['id']}")
-    await promises.check_answer("GET", f"{PATH}/x", answer)
+    job_id = await made(desk)
+    register.end(job_id, "failed", Poison())
+    answer = await desk.get(f"{JOBS}/{job_id}")
+    await promises.check_answer("GET", f"{JOBS}/x", answer)
     error = (await answer.get_json())["error"]
     assert (error["type"], error["code"]) == ("server_error", "job_crashed")
 
@@ -125,62 +116,15 @@ async def test_a_job_that_failed_says_why(
 async def test_an_unknown_job_is_not_found(
     desk: TestClientProtocol, promises: Promises, method: str, path: str
 ) -> None:
-    answer = await getattr(desk, method)(f"{PATH}/{path}")
+    answer = await getattr(desk, method)(f"{JOBS}/{path}")
     assert await error_of(answer) == (404, "job_not_found", None)
-    await promises.check_answer(method.upper(), f"{PATH}/x", answer)
-
-
-async def test_jobs_are_listed_the_newest_first_page_by_page(
-    desk: TestClientProtocol, promises: Promises
-) -> None:
-    made = [(await submitted(desk))["id"] for _ in range(5)]
-    answer = await desk.get(f"{PATH}?limit=2")
-    await promises.check_answer("GET", PATH, answer)
-    seen: list[str] = []
-    after, more = "", True
-    while more:
-        page = await (await desk.get(f"{PATH}?limit=2&after={after}")).get_json()
-        seen += [job["id"] for job in page["data"]]
-        after, more = seen[-1], page["has_more"]
-    assert seen == made[::-1]
-
-
-async def test_jobs_are_listed_by_their_state(
-    desk: TestClientProtocol, register: FakeRegister
-) -> None:
-    made = [(await submitted(desk))["id"] for _ in range(6)]
-    register.end(made[0], "done")
-    register.end(made[1], "done")
-    register.begin(made[4])
-    page = await (await desk.get(f"{PATH}?state=done&limit=1")).get_json()
-    assert ([job["id"] for job in page["data"]], page["has_more"]) == ([made[1]], True)
-    page = await (await desk.get(f"{PATH}?state=done&state[]=running")).get_json()
-    ids = [job["id"] for job in page["data"]]
-    assert (ids, page["has_more"]) == ([made[4], made[1], made[0]], False)
-
-
-async def test_a_list_names_what_it_does_not_know(
-    desk: TestClientProtocol, promises: Promises
-) -> None:
-    answer = await desk.get(f"{PATH}?status=done")
-    await promises.check_answer("GET", PATH, answer)
-    assert json.loads(answer.headers["Asr-Warnings"]) == [
-        "the parameter 'status' is not known here"
-    ]
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "state=over"])
-async def test_a_list_that_cannot_be_is_refused_by_its_field(
-    desk: TestClientProtocol, query: str
-) -> None:
-    status, _, param = await error_of(await desk.get(f"{PATH}?{query}"))
-    assert (status, param) == (400, query.partition("=")[0])
+    await promises.check_answer(method.upper(), f"{JOBS}/x", answer)
 
 
 async def test_who_ends_a_job_has_it_cancelled_and_then_deleted(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    where = f"{PATH}/{(await submitted(desk))['id']}"
+    where = f"{JOBS}/{await made(desk)}"
     cancelled = await desk.delete(where)
     await promises.check_answer("DELETE", where, cancelled)
     assert (await cancelled.get_json())["state"] == "cancelled"
@@ -195,24 +139,24 @@ async def test_who_ends_a_job_has_it_cancelled_and_then_deleted(
 async def test_who_only_cancels_deletes_nothing(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    where = f"{PATH}/{(await submitted(desk))['id']}"
+    where = f"{JOBS}/{await made(desk)}"
     for _ in range(2):  # the second one finds it ended
         answer = await desk.delete(f"{where}?only=cancel")
         await promises.check_answer("DELETE", where, answer)
         assert (await answer.get_json())["state"] == "cancelled"
-    done = (await submitted(desk))["id"]
+    done = await made(desk)
     register.end(done, "done")
-    answer = await desk.delete(f"{PATH}/{done}?only=cancel")
+    answer = await desk.delete(f"{JOBS}/{done}?only=cancel")
     assert (await answer.get_json())["state"] == "done"
-    assert (await desk.get(f"{PATH}/{done}/result")).status_code == 200
+    assert (await desk.get(f"{JOBS}/{done}/result")).status_code == 200
 
 
 async def test_a_job_is_not_ended_in_a_way_that_is_not_known(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    job_id = (await submitted(desk))["id"]
-    answer = await desk.delete(f"{PATH}/{job_id}?only=delete")
-    await promises.check_answer("DELETE", f"{PATH}/{job_id}", answer)
+    job_id = await made(desk)
+    answer = await desk.delete(f"{JOBS}/{job_id}?only=delete")
+    await promises.check_answer("DELETE", f"{JOBS}/{job_id}", answer)
     assert await error_of(answer) == (400, None, "only")
     assert register.standings[job_id].state == "queued"
 
@@ -220,10 +164,10 @@ async def test_a_job_is_not_ended_in_a_way_that_is_not_known(
 async def test_who_misspells_what_keeps_a_job_does_not_delete_it(
     desk: TestClientProtocol, register: FakeRegister, promises: Promises
 ) -> None:
-    job_id = (await submitted(desk))["id"]
+    job_id = await made(desk)
     register.end(job_id, "done")
-    answer = await desk.delete(f"{PATH}/{job_id}?Only=cancel")
-    await promises.check_answer("DELETE", f"{PATH}/{job_id}", answer)
+    answer = await desk.delete(f"{JOBS}/{job_id}?Only=cancel")
+    await promises.check_answer("DELETE", f"{JOBS}/{job_id}", answer)
     assert await error_of(answer) == (400, None, "Only")
     assert register.standings[job_id].state == "done"
 
@@ -245,21 +189,21 @@ async def test_what_cannot_be_kept_is_refused_before_its_body(
     told: tuple[int, str, None],
 ) -> None:
     register.refusal = refusal
-    answer = await desk.post(PATH, data=form(), headers=HEADERS)
+    answer = await desk.post(JOBS, data=form(), headers=HEADERS)
     assert await error_of(answer) == told
     assert answer.headers["Retry-After"] in ("9", "10")
     assert house.receiver.uploads == 0
-    await promises.check_answer("POST", PATH, answer)
+    await promises.check_answer("POST", JOBS, answer)
 
 
 @pytest.mark.parametrize("path", ["", "/x", "/x/result", "/x/events"])
 async def test_a_server_without_jobs_says_so(
     client: TestClientProtocol, promises: Promises, path: str
 ) -> None:
-    answer = await client.get(PATH + path)
+    answer = await client.get(JOBS + path)
     assert await error_of(answer) == (503, "no_jobs", None)
-    await promises.check_answer("GET", PATH + path, answer)
-    refused = await client.post(PATH, data=form(), headers=HEADERS)
+    await promises.check_answer("GET", JOBS + path, answer)
+    refused = await client.post(JOBS, data=form(), headers=HEADERS)
     assert (await error_of(refused))[1] == "no_jobs"
 
 
@@ -275,7 +219,7 @@ async def test_a_webhook_goes_with_its_job_where_there_is_a_secret(
     desk: TestClientProtocol, register: FakeRegister
 ) -> None:
     body = form({"webhook_url": "https://example.org/told"})
-    refused = await desk.post(PATH, data=body, headers=HEADERS)
+    refused = await desk.post(JOBS, data=body, headers=HEADERS)
     assert await error_of(refused) == (400, None, "webhook_url")
     register.settings = JobSettings(
         webhook_secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +14,7 @@ import trio.testing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from quart.typing import TestClientProtocol
     from quart.wrappers import Response
 
     from tests.http.fakes import FakeHouse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 AUDIO = b"RIFF\r\n--not a boundary\r\n\x00\xff" * 40
 BOUNDARY = "the-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+JOBS = "/v1/jobs"
 
 
 def form(
@@ -59,6 +61,20 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
     )
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {FORM_TYPE}", *length, *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def submitted(desk: TestClientProtocol, **fields: str) -> dict[str, Any]:
+    """A new job with these fields of the form, as it is shown."""
+    answer = await desk.post(JOBS, data=form(fields), headers={"Content-Type": FORM_TYPE})
+    assert answer.status_code == 202
+    job: dict[str, Any] = await answer.get_json()
+    return job
+
+
+async def made(desk: TestClientProtocol, **fields: str) -> str:
+    """The id of a new job."""
+    job_id: str = (await submitted(desk, **fields))["id"]
+    return job_id
 
 
 async def error_of(answer: Response) -> tuple[int, str | None, str | None]:
