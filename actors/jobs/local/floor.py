@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -35,6 +36,9 @@ class Floor:
         self._waiting: Counter[bool] = Counter()  # by whether they are durable
         self._entering: dict[str, tuple[Job, trio.Event]] = {}
         self._came = trio.Event()
+        self._suspect: Live | None = (
+            None  # the one at work that has lost a try, and come no further
+        )
         self._places: dict[str, int] | None = None
 
     async def find(self, job_id: str) -> Live | None:
@@ -75,17 +79,26 @@ class Floor:
         else:
             self._line.add(live)
         self._places = None
-        self._came.set()
-        self._came = trio.Event()
+        self.trust(live)
+        self._call()
 
     async def take(self, suits: Callable[[Live], bool], leisure: Leisure) -> Live:
         """The job whose turn it is, of those that suit; waits for one, and for leisure."""
+        may_begin = partial(self._may_begin, suits)
         await leisure()
-        while (live := self._line.take(suits)) is None:
+        while (live := self._line.take(may_begin)) is None:
             await self._came.wait()
             await leisure()
         self._stopped_waiting(live)
+        if live.tries:
+            self._suspect = live
         return live
+
+    def trust(self, live: Live) -> None:
+        """The job is no suspect any more: it has come further, or is at work no longer."""
+        if self._suspect is live:
+            self._suspect = None
+            self._call()
 
     def end(self, live: Live) -> None:
         """The job is over."""
@@ -94,6 +107,7 @@ class Floor:
             self._stopped_waiting(live)
         live.over = True
         del self._live[live.job.id]
+        self.trust(live)
 
     def place(self, job_id: str) -> int | None:
         """The job's place in line, from 1, if it waits."""
@@ -111,6 +125,15 @@ class Floor:
             oldest_s=max(0.0, now_s - first_s),
             held=self._waiting[False],
         )
+
+    def _may_begin(self, suits: Callable[[Live], bool], live: Live) -> bool:
+        """Of suspects one at a time: see ``JobQueue.work``."""
+        return suits(live) and not (live.tries and self._suspect)
+
+    def _call(self) -> None:
+        """Those who wait for a job look again."""
+        self._came.set()
+        self._came = trio.Event()
 
     def _stopped_waiting(self, live: Live) -> None:
         live.waits = False

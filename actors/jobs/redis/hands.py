@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from asr.actors.jobs.queue import TRIES_MAX, Run, dumped
+from asr.actors.jobs.queue import FURTHER, TRIES_MAX, Run, dumped
 from asr.actors.jobs.redis.inbox import WORK, Bell
 from asr.actors.jobs.redis.words import job_of, lanes_of, told_of
 from asr.actors.turns import OVERTAKEN_MAX
@@ -106,6 +106,25 @@ class Taken:
         return max(0.0, self._progress_s + every_s - now_s)
 
 
+@dataclass(eq=False, slots=True)
+class Suspects:
+    """Of jobs that have lost a try a process begins one at a time: see ``JobQueue.work``.
+
+    ``at_work`` is that one. Who asks for a job does so in the ``turn``, so that two do not get one
+    each; they ask the server anew when it ``rings``.
+    """
+
+    rings: Callable[[], None]
+    turn: trio.Lock = field(default_factory=trio.Lock)
+    at_work: Taken | None = None
+
+    def trust(self, taken: Taken) -> None:
+        """The job is no suspect any more: it has come further, or is at work no longer."""
+        if self.at_work is taken:
+            self.at_work = None
+            self.rings()
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What all slots of one ``work`` share. ``name`` begins with that of the process."""
@@ -113,6 +132,7 @@ class Hands:
     client: Client
     library: Library
     inbox: Inbox
+    suspects: Suspects
     name: str
     lanes: Collection[str] | None
     handler: Handler
@@ -129,7 +149,8 @@ class Hands:
         with self.inbox.listening(WORK) as bell:
             while True:
                 await self.leisure()
-                taken = await self._take()
+                async with self.suspects.turn:
+                    taken = await self._take()
                 if taken is None:
                     await bell.heard()
                 else:
@@ -138,8 +159,8 @@ class Hands:
     async def _take(self) -> Taken | None:
         """The job whose turn it is. Who leaves while one is on its way here sends it back."""
         token = token_hex(16)
-        lanes, lease_s = lanes_of(self.lanes), self.inbox.lease_s
-        ask = partial(self.library.call, "take", self.name, token, lanes, lease_s, OVERTAKEN_MAX)
+        asked = (self.name, token, lanes_of(self.lanes), self.inbox.lease_s, OVERTAKEN_MAX)
+        ask = partial(self.library.call, "take", *asked, int(self.suspects.at_work is None))
         try:
             answer = await patiently(ask)
         except trio.Cancelled:
@@ -149,7 +170,10 @@ class Hands:
         if answer is None:
             return None
         job_id, job, told = answer
-        return Taken(job_of(job_id.decode(), job, job[7]), token, int(job[8]), told_of(told))
+        taken = Taken(job_of(job_id.decode(), job, job[7]), token, int(job[8]), told_of(told))
+        if taken.tries > 1:
+            self.suspects.at_work = taken
+        return taken
 
     async def _do(self, taken: Taken) -> None:
         """Have a job done to its end, or put it back. Raises what the handler crashed of."""
@@ -171,10 +195,11 @@ class Hands:
                             await self._finish(taken, outcome)
                         else:
                             await self._put_back(taken, crashed=crashed)
+                self.suspects.trust(taken)
 
     async def _outcome(self, taken: Taken) -> Outcome:
         """What the handler makes of a job, while what it tells is told."""
-        run = Run(taken.job, taken.tries, taken.told, taken.tell)
+        run = Run(taken.job, taken.tries, taken.told, partial(self._hear, taken))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell, taken)
             made = await _made(self.handler, run)
@@ -182,6 +207,11 @@ class Hands:
         if isinstance(made, Exception):
             raise made
         return made
+
+    def _hear(self, taken: Taken, kind: str, data: Mapping[str, Any]) -> None:
+        taken.tell(kind, data)
+        if kind == FURTHER:
+            self.suspects.trust(taken)
 
     async def _tell(self, taken: Taken) -> None:
         """Tell what there is, as soon as it is due."""

@@ -143,6 +143,10 @@ class Inbox:
     def _hint(self, what: str, which: str) -> None:
         if what == STOP:
             self._stop(which)
+        self.ring(what, which)
+
+    def ring(self, what: str, which: str = "") -> None:
+        """Whoever listens for hints of this kind looks again."""
         for bell in self._bells.get((what, which), ()):
             bell.ring()
 

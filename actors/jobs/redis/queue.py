@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ from asr.actors.jobs.queue import (
     dumped,
 )
 from asr.actors.jobs.redis.client import connect, look_after
-from asr.actors.jobs.redis.hands import Hands
-from asr.actors.jobs.redis.inbox import NOTICE, Inbox
+from asr.actors.jobs.redis.hands import Hands, Suspects
+from asr.actors.jobs.redis.inbox import NOTICE, WORK, Inbox
 from asr.actors.jobs.redis.library import Library
 from asr.actors.jobs.redis.words import events_of, standing_of
 from asr.actors.turns import OVERTAKEN_MAX
@@ -62,6 +63,7 @@ class RedisQueue:
         self._library = library
         self._inbox = inbox
         self._bounds = bounds
+        self._suspects = Suspects(partial(inbox.ring, WORK))
         self._workers = 0
 
     @property
@@ -179,7 +181,8 @@ class RedisQueue:
         """Do jobs until cancelled, or until the handler crashes: see ``JobQueue``."""
         self._workers += 1
         name = f"{self.process}/{self._workers}"
-        hands = Hands(self._client, self._library, self._inbox, name, lanes, handler, leisure)
+        ours = (self._client, self._library, self._inbox, self._suspects)
+        hands = Hands(*ours, name, lanes, handler, leisure)
         await hands.work(slots, task_status=task_status)
 
     async def take_notice(self, *, lease_s: float) -> Notice:

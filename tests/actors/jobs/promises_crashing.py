@@ -1,5 +1,7 @@
 """What every queue promises of jobs at which workers die, as tests."""
 
+from collections.abc import Collection
+
 import pytest
 import trio
 
@@ -12,7 +14,9 @@ class Bug(Exception):
     """Something that no handler should raise."""
 
 
-async def crash(queue: JobQueue, *, telling: str = "") -> None:
+async def crash(
+    queue: JobQueue, *, telling: str = "", lanes: Collection[str] | None = None
+) -> None:
     """Work until the handler crashes."""
 
     async def handler(run: Run, /) -> bytes:
@@ -23,7 +27,7 @@ async def crash(queue: JobQueue, *, telling: str = "") -> None:
         raise Bug
 
     with pytest.RaisesGroup(Bug, flatten_subgroups=True, allow_unwrapped=True):
-        await queue.work(handler, slots=1)
+        await queue.work(handler, slots=1, lanes=lanes)
 
 
 class Crashing:
@@ -81,3 +85,42 @@ class Crashing:
                     *told, last = await heard(queue, "a1")
             assert len(told) == TRIES_ALL_MAX
             assert isinstance(load_error(last.data["error"]), Poison)
+
+    async def test_of_jobs_that_lost_a_try_one_is_begun_at_a_time(
+        self, open_queue: OpenQueue
+    ) -> None:
+        async with open_queue() as queue:
+            await suspects(queue, "a1", "a2", "a3")
+            await submit(queue, "a4")
+            async with at_work(queue, slots=4) as attempts:
+                first, fresh = await attempts.next(), await attempts.next()
+                assert {first.run.tries, fresh.name} == {2, "a4"}
+                first.end()
+                second = await attempts.next()
+                second.tell("progress", at=1)
+                await first_heard(queue, second.name)
+                assert attempts.none_begun()
+                second.tell("segment", text="further")
+                third = await attempts.next()
+                assert {first.name, second.name, third.name} == {"a1", "a2", "a3"}
+                assert {second.run.tries, third.run.tries} == {2}
+
+    async def test_a_suspect_that_is_at_work_no_more_lets_the_next_one_begin(
+        self, open_queue: OpenQueue
+    ) -> None:
+        async with open_queue() as queue:
+            await suspects(queue, "a1", "a2")
+            async with at_work(queue) as attempts:
+                assert (await attempts.next()).run.tries == 2
+            async with at_work(queue, slots=2) as attempts:
+                put_back = await attempts.next()
+                assert put_back.run.tries == 2, "who was told to stop loses no try"
+                await queue.cancel(put_back.name)
+                assert (await attempts.next()).run.tries == 2
+
+
+async def suspects(queue: JobQueue, *names: str) -> None:
+    """Jobs at each of which a worker died."""
+    for name in names:
+        await submit(queue, name, lane=name)
+        await crash(queue, lanes=[name])
