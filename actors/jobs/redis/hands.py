@@ -160,7 +160,7 @@ class Hands:
         """The job whose turn it is. Who leaves while one is on its way here sends it back."""
         token = token_hex(16)
         asked = (self.name, token, lanes_of(self.lanes), self.inbox.lease_s, OVERTAKEN_MAX)
-        ask = partial(self.library.call, "take", *asked, int(self.suspects.at_work is None))
+        ask = partial(self.library.call, "take", *asked, int(self.suspects.at_work is not None))
         try:
             answer = await patiently(ask)
         except trio.Cancelled:

@@ -14,14 +14,14 @@ local function each(key)
   end
 end
 
--- The job whose turn it is, of those of a priority that these lanes may do, and its client; no
--- suspect, unless such a one may be taken.
-local function first(q, priority, lanes, suspects)
+-- The job whose turn it is, of those of a priority that these lanes may do, and its client; where it
+-- must be trusted, none that has lost a try.
+local function first(q, priority, lanes, trusted)
   for client in each(q .. 'ring:' .. priority) do
     for member in each(q .. 'line:' .. priority .. ':' .. client) do
       local lane, id = string.match(member, '^([^\n]*)\n(.*)$')
       if does(lanes, lane)
-        and (suspects or redis.call('HGET', q .. 'job:' .. id, 'tries') == '0') then
+        and (not trusted or redis.call('HGET', q .. 'job:' .. id, 'tries') == '0') then
         return id, client
       end
     end
@@ -30,14 +30,14 @@ local function first(q, priority, lanes, suspects)
 end
 
 -- Interactive before batch, but one of these goes when so many have passed it.
-local function next_up(q, lanes, overtaken_max, suspects)
+local function next_up(q, lanes, overtaken_max, trusted)
   local passed = tonumber(redis.call('GET', q .. 'overtaken') or 0)
   local batch_waits = redis.call('EXISTS', q .. 'ring:1') == 1
   local priority = batch_waits and passed >= overtaken_max and 1 or 0
-  local id, client = first(q, priority, lanes, suspects)
+  local id, client = first(q, priority, lanes, trusted)
   if not id then
     priority = 1 - priority
-    id, client = first(q, priority, lanes, suspects)
+    id, client = first(q, priority, lanes, trusted)
   end
   if not id then return nil end
   redis.call('SET', q .. 'overtaken', (batch_waits and priority == 0) and passed + 1 or 0)
@@ -77,11 +77,11 @@ local function take(keys, a)
   local mine = redis.call('GET', q .. 'token:' .. token)
   if mine == '' then return nil end
   if mine and owns(q, mine, token) then return taken(q, mine) end
-  local overtaken_max, suspects = tonumber(a[5]), a[6] == '1'
-  local id = next_up(q, lanes, overtaken_max, suspects)
+  local overtaken_max, trusted = tonumber(a[5]), a[6] == '1'
+  local id = next_up(q, lanes, overtaken_max, trusted)
   while id and given_up(q, id, tonumber(a[4])) do
     end_job(q, id, 'cancelled', '')
-    id = next_up(q, lanes, overtaken_max, suspects)
+    id = next_up(q, lanes, overtaken_max, trusted)
   end
   if not id then
     redis.call('HSET', q .. 'hungry', worker, lanes)
