@@ -137,9 +137,9 @@ function post(form, { path, signal, headers, upload, text = (_) => {} }) {
       text(request);
       resolve(request);
     };
-    request.onerror = () => {
-      const message = begun ? "The server ended before it was done." : "The connection was lost.";
-      reject(new ApiError(message, { code: begun ? CUT : UNREACHABLE }));
+    request.onerror = async () => {
+      if (!begun) return void reject(await unsent(form));
+      reject(new ApiError("The server ended before it was done.", { code: CUT }));
     };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
@@ -148,6 +148,16 @@ function post(form, { path, signal, headers, upload, text = (_) => {} }) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(form);
   });
+}
+
+/** Why there was no answer: browsers give one error for a server and for a file that has gone. */
+async function unsent(form) {
+  try {
+    await form.get("file").slice(0, 1).arrayBuffer();
+  } catch {
+    return new ApiError("This file was moved, changed or deleted since. Choose it again.");
+  }
+  return new ApiError("The connection was lost.", { code: UNREACHABLE });
 }
 
 /** An error from an answer's body, in either dialect, or none of ours: a proxy's page. */

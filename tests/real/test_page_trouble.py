@@ -113,6 +113,22 @@ async def test_who_cancels_frees_the_server_and_the_next_one_begins(
     visitor.finds_nothing_wrong()
 
 
+async def test_a_file_that_goes_before_its_turn_is_not_called_a_lost_connection(
+    visitor: Visitor, orders: Rig, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.flac"
+    moved.write_bytes(sounds.JFK.read_bytes())
+    await visitor.stays()
+    orders.order(STEP, "hold")
+    await visitor.give(sounds.JFK, moved)
+    await orders.held(STEP)
+    moved.rename(tmp_path / "elsewhere.flac")
+    orders.lift(STEP)
+    assert await visitor.ended(moved.name) == "failed"
+    await visitor.look_at(moved.name)
+    assert "moved" in await visitor.reads("#reader .state p")
+
+
 async def test_what_a_file_or_a_person_says_is_only_text(visitor: Visitor, tmp_path: Path) -> None:
     lure = tmp_path / f"{LURE}.flac"
     lure.write_bytes(sounds.JFK.read_bytes())
