@@ -252,9 +252,8 @@ class JobQueue(Protocol):
         """Do jobs, ``slots`` at a time, until cancelled; those of ``lanes``, or of all.
 
         Interactive before batch, but neither starves; clients take turns. Each is taken only once
-        there is ``leisure`` for it. Of those that have lost a try, a process begins one at a time,
-        and the next once that has come FURTHER or is at work no more: which of two was deadly would
-        else never be known, and its neighbour be given up with it.
+        there is ``leisure`` for it. Of those that have lost a try a process begins one at a time:
+        see ``doubt.py``.
         """
         ...
 

@@ -233,11 +233,18 @@ class Register:
         """The audio that jobs still need."""
         wanted: set[str] = set()
         after = ""
-        while page := await self.queue.list(after=after, limit=PAGE):
+        while page := await self._older(after):
             kept = (one.job for one in page if self.settings.keep_audio or one.state not in ENDED)
             wanted.update(map(_audio, kept))
             after = page[-1].job.id
         return frozenset(wanted)
+
+    async def _older(self, after: str) -> Sequence[Standing]:
+        """Jobs older than this one; the newest, where it has been deleted meanwhile."""
+        try:
+            return await self.queue.list(after=after, limit=PAGE)
+        except UnknownJob:
+            return await self.queue.list(limit=PAGE)
 
 
 async def run_register_sweeper(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.jobs.doubt import Doubt
 from asr.actors.jobs.local.line import Line
 from asr.actors.jobs.queue import ClientBusy, QueueFull, Stats
 from asr.actors.turns import ServiceTime
@@ -36,9 +37,7 @@ class Floor:
         self._waiting: Counter[bool] = Counter()  # by whether they are durable
         self._entering: dict[str, tuple[Job, trio.Event]] = {}
         self._came = trio.Event()
-        self._suspect: Live | None = (
-            None  # the one at work that has lost a try, and come no further
-        )
+        self.doubt = Doubt(self._call)
         self._places: dict[str, int] | None = None
 
     async def find(self, job_id: str) -> Live | None:
@@ -79,7 +78,7 @@ class Floor:
         else:
             self._line.add(live)
         self._places = None
-        self.trust(live)
+        self.doubt.end(live)
         self._call()
 
     async def take(self, suits: Callable[[Live], bool], leisure: Leisure) -> Live:
@@ -87,18 +86,12 @@ class Floor:
         may_begin = partial(self._may_begin, suits)
         await leisure()
         while (live := self._line.take(may_begin)) is None:
-            await self._came.wait()
+            with trio.move_on_at(self.doubt.until_s):
+                await self._came.wait()
             await leisure()
         self._stopped_waiting(live)
-        if live.tries:
-            self._suspect = live
+        self.doubt.begin(live, lost=live.tries)
         return live
-
-    def trust(self, live: Live) -> None:
-        """The job is no suspect any more: it has come further, or is at work no longer."""
-        if self._suspect is live:
-            self._suspect = None
-            self._call()
 
     def end(self, live: Live) -> None:
         """The job is over."""
@@ -107,7 +100,7 @@ class Floor:
             self._stopped_waiting(live)
         live.over = True
         del self._live[live.job.id]
-        self.trust(live)
+        self.doubt.end(live)
 
     def place(self, job_id: str) -> int | None:
         """The job's place in line, from 1, if it waits."""
@@ -127,8 +120,7 @@ class Floor:
         )
 
     def _may_begin(self, suits: Callable[[Live], bool], live: Live) -> bool:
-        """Of suspects one at a time: see ``JobQueue.work``."""
-        return suits(live) and not (live.tries and self._suspect)
+        return suits(live) and not (live.tries and self.doubt)
 
     def _call(self) -> None:
         """Those who wait for a job look again."""

@@ -143,7 +143,7 @@ class Hands:
             return  # nobody is interested in what this run says
         live.tell(kind, data)
         if kind == FURTHER:
-            self.floor.trust(live)
+            self.floor.doubt.further(live)
         self.told(live)
         if live.backlog > UNWRITTEN_MAX:
             scope.cancel()

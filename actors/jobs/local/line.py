@@ -83,7 +83,7 @@ class Line(Generic[T]):
         return ticket
 
     def order(self) -> tuple[T, ...]:
-        """All of them as they would be taken by who can do any, if nobody else came."""
+        """All of them as they would be taken by who can do any, and trusts all, if nobody came."""
         if self._order is None:
             ahead = Line[T]()
             ahead._waiting = {priority: ring.copy() for priority, ring in self._waiting.items()}

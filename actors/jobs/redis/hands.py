@@ -21,6 +21,7 @@ from asr.pipeline.records import dump_error
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
+    from asr.actors.jobs.doubt import Doubt
     from asr.actors.jobs.queue import Handler, Job, Leisure
     from asr.actors.jobs.redis.inbox import Inbox
     from asr.actors.jobs.redis.library import Library
@@ -106,33 +107,18 @@ class Taken:
         return max(0.0, self._progress_s + every_s - now_s)
 
 
-@dataclass(eq=False, slots=True)
-class Suspects:
-    """Of jobs that have lost a try a process begins one at a time: see ``JobQueue.work``.
-
-    ``at_work`` is that one. Who asks for a job does so in the ``turn``, so that two do not get one
-    each; they ask the server anew when it ``rings``.
-    """
-
-    rings: Callable[[], None]
-    turn: trio.Lock = field(default_factory=trio.Lock)
-    at_work: Taken | None = None
-
-    def trust(self, taken: Taken) -> None:
-        """The job is no suspect any more: it has come further, or is at work no longer."""
-        if self.at_work is taken:
-            self.at_work = None
-            self.rings()
-
-
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What all slots of one ``work`` share. ``name`` begins with that of the process."""
+    """What all slots of one ``work`` share. ``name`` begins with that of the process.
+
+    Who asks for a job does so in the process's ``turn``: so two do not get one in ``doubt`` each.
+    """
 
     client: Client
     library: Library
     inbox: Inbox
-    suspects: Suspects
+    doubt: Doubt
+    turn: trio.Lock
     name: str
     lanes: Collection[str] | None
     handler: Handler
@@ -149,18 +135,23 @@ class Hands:
         with self.inbox.listening(WORK) as bell:
             while True:
                 await self.leisure()
-                async with self.suspects.turn:
+                async with self.turn:
+                    until_s = self.doubt.until_s
                     taken = await self._take()
                 if taken is None:
-                    await bell.heard()
-                else:
+                    with trio.move_on_at(until_s):
+                        await bell.heard()
+                    continue
+                try:
                     await self._do(taken)
+                finally:
+                    self.doubt.end(taken)
 
     async def _take(self) -> Taken | None:
         """The job whose turn it is. Who leaves while one is on its way here sends it back."""
         token = token_hex(16)
         asked = (self.name, token, lanes_of(self.lanes), self.inbox.lease_s, OVERTAKEN_MAX)
-        ask = partial(self.library.call, "take", *asked, int(self.suspects.at_work is not None))
+        ask = partial(self.library.call, "take", *asked, int(bool(self.doubt)))
         try:
             answer = await patiently(ask)
         except trio.Cancelled:
@@ -171,8 +162,7 @@ class Hands:
             return None
         job_id, job, told = answer
         taken = Taken(job_of(job_id.decode(), job, job[7]), token, int(job[8]), told_of(told))
-        if taken.tries > 1:
-            self.suspects.at_work = taken
+        self.doubt.begin(taken, lost=taken.tries - 1)
         return taken
 
     async def _do(self, taken: Taken) -> None:
@@ -195,7 +185,6 @@ class Hands:
                             await self._finish(taken, outcome)
                         else:
                             await self._put_back(taken, crashed=crashed)
-                self.suspects.trust(taken)
 
     async def _outcome(self, taken: Taken) -> Outcome:
         """What the handler makes of a job, while what it tells is told."""
@@ -211,7 +200,7 @@ class Hands:
     def _hear(self, taken: Taken, kind: str, data: Mapping[str, Any]) -> None:
         taken.tell(kind, data)
         if kind == FURTHER:
-            self.suspects.trust(taken)
+            self.doubt.further(taken)
 
     async def _tell(self, taken: Taken) -> None:
         """Tell what there is, as soon as it is due."""

@@ -28,7 +28,8 @@ local function waiting_in(q, priority)
   return over_lines(q, priority, 0, last, function(n) return n end)
 end
 
--- The place of a waiting job, from 1, if nobody else comes; as next_up() would take them.
+-- The place of a waiting job, from 1, if nobody else comes; as next_up() would take them for who can
+-- do any, and trusts all.
 local function place(q, id, overtaken_max)
   local job = redis.call('HMGET', q .. 'job:' .. id, 'client', 'lane', 'priority')
   local before = ahead(q, job, id)

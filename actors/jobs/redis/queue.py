@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.jobs.doubt import Doubt
 from asr.actors.jobs.queue import (
     Bounds,
     ClientBusy,
@@ -32,7 +33,7 @@ from asr.actors.jobs.queue import (
     dumped,
 )
 from asr.actors.jobs.redis.client import connect, look_after
-from asr.actors.jobs.redis.hands import Hands, Suspects
+from asr.actors.jobs.redis.hands import Hands
 from asr.actors.jobs.redis.inbox import NOTICE, WORK, Inbox
 from asr.actors.jobs.redis.library import Library
 from asr.actors.jobs.redis.words import events_of, standing_of
@@ -63,7 +64,8 @@ class RedisQueue:
         self._library = library
         self._inbox = inbox
         self._bounds = bounds
-        self._suspects = Suspects(partial(inbox.ring, WORK))
+        self._doubt = Doubt(partial(inbox.ring, WORK))
+        self._turn = trio.Lock()
         self._workers = 0
 
     @property
@@ -181,7 +183,7 @@ class RedisQueue:
         """Do jobs until cancelled, or until the handler crashes: see ``JobQueue``."""
         self._workers += 1
         name = f"{self.process}/{self._workers}"
-        ours = (self._client, self._library, self._inbox, self._suspects)
+        ours = (self._client, self._library, self._inbox, self._doubt, self._turn)
         hands = Hands(*ours, name, lanes, handler, leisure)
         await hands.work(slots, task_status=task_status)
 

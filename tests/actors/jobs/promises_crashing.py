@@ -5,6 +5,7 @@ from collections.abc import Collection
 import pytest
 import trio
 
+from asr.actors.jobs import doubt
 from asr.actors.jobs.queue import TRIES_ALL_MAX, TRIES_MAX, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import OpenQueue, at_work, first_heard, heard, submit
@@ -118,9 +119,34 @@ class Crashing:
                 await queue.cancel(put_back.name)
                 assert (await attempts.next()).run.tries == 2
 
+    async def test_who_was_there_at_two_deaths_keeps_others_waiting_to_its_end(
+        self, open_queue: OpenQueue
+    ) -> None:
+        async with open_queue() as queue:
+            await suspects(queue, "a1", "a2", deaths=2)
+            async with at_work(queue, slots=3) as attempts:
+                first = await attempts.next()
+                first.tell("segment", text="further")
+                await first_heard(queue, first.name)
+                await submit(queue, "a3")
+                assert (await attempts.next()).name == "a3"
+                first.end()
+                assert (await attempts.next()).run.tries == 3
 
-async def suspects(queue: JobQueue, *names: str) -> None:
-    """Jobs at each of which a worker died."""
+    async def test_nobody_is_kept_waiting_for_ever(
+        self, open_queue: OpenQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doubt, "TRIAL_S", 0.1)
+        async with open_queue() as queue:
+            await suspects(queue, "a1", "a2")
+            async with at_work(queue, slots=2) as attempts:
+                names = {(await attempts.next()).name for _ in range(2)}
+                assert names == {"a1", "a2"}
+
+
+async def suspects(queue: JobQueue, *names: str, deaths: int = 1) -> None:
+    """Jobs at each of which workers died, so many."""
     for name in names:
         await submit(queue, name, lane=name)
-        await crash(queue, lanes=[name])
+        for _ in range(deaths):
+            await crash(queue, lanes=[name])

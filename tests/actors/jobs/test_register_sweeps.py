@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
+from asr.actors.jobs import register as register_of_jobs
 from asr.actors.jobs.blobs import FolderBlobs
 from asr.actors.jobs.queue import UnknownJob
 from asr.actors.jobs.register import ORPHANED_S
 from tests.actors.jobs.orders import audio, open_register, submit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from asr.actors.jobs.queue import Standing
     from asr.actors.jobs.register import Register
 
 JOBS = "abcdefgh"
@@ -73,3 +76,29 @@ async def test_what_requests_wait_with_is_not_taken_from_them(tmp_path: Path) ->
         assert audio(tmp_path) == ["of a request"]
         await register.sweep_audio()
         assert audio(tmp_path) == []
+
+
+async def test_audio_is_swept_although_the_job_is_deleted_that_it_had_come_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register_of_jobs, "PAGE", 2)
+    async with open_register(tmp_path) as register:
+        for name in JOBS:
+            await submit(register, tmp_path, name)
+        orphan = tmp_path / "orphan"
+        orphan.write_text("of nobody")
+        await register.blobs.put("orphan", orphan)
+        listed, deleted = register.queue.list, list[str]()
+
+        async def while_it_is_deleted(**asked: Any) -> Sequence[Standing]:
+            page = await listed(**asked)
+            if not deleted:
+                deleted.append(page[-1].job.id)
+                await register.queue.forget(deleted[0])
+            return page
+
+        monkeypatch.setattr(register.queue, "list", while_it_is_deleted)
+        await replace(register, orphaned_s=-1).sweep_audio()
+        assert deleted == ["g"]
+        assert "of nobody" not in audio(tmp_path)
+        assert len(audio(tmp_path)) == len(JOBS)
