@@ -11,7 +11,7 @@ import trio
 
 from asr.actors.jobs.local.journal import Journal, open_journal
 from asr.actors.jobs.local.queue import open_local
-from asr.actors.jobs.queue import TRIES_MAX, Bounds, JobQueue, Poison, Run
+from asr.actors.jobs.queue import TRIES_ALL_MAX, TRIES_MAX, Bounds, JobQueue, Poison, Run
 from asr.pipeline.records import load_error
 from tests.actors.jobs.doing import ROOMY, OpenQueue, at_work, first_heard, heard, submit
 from tests.actors.jobs.promises import Promises
@@ -120,6 +120,30 @@ async def test_a_job_at_which_the_process_dies_again_and_again_is_given_up(tmp_p
         assert [event.data for event in told] == [{"tries": 1}, {"tries": 2}]
         assert isinstance(load_error(last.data["error"]), Poison)
         assert (await queue.take_notice(lease_s=1.0)).job_id == "a1"
+
+
+async def test_who_is_beside_a_deadly_job_is_not_given_up_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "0"
+    async with opened(folder) as queue:
+        await submit(queue, "deadly", "beside")
+    for death in range(1, TRIES_ALL_MAX + 1):
+        async with opened(folder) as queue, at_work(queue, slots=3) as attempts:
+            attempt = await attempts.next()
+            assert (attempt.name, attempt.run.tries) == ("deadly", death)
+            attempt.tell("segment", text="it comes further each time")
+            await first_heard(queue, "deadly", after=death - 1)
+            await submit(queue, f"fresh-{death}")
+            while not (attempt := await attempts.next()).name.startswith("fresh"):
+                pass  # whoever may begin before one that has just come
+            attempt.end()
+            await heard(queue, attempt.name)
+            folder = await snapshot(folder, tmp_path / str(death))
+    async with opened(folder) as queue, at_work(queue) as attempts:
+        with trio.fail_after(10):
+            assert await attempts.names(1) == ["beside"]
+        await heard(queue, "beside")
+        states = [(await queue.standing(name)).state for name in ("deadly", "beside")]
+        assert states == ["failed", "done"]
 
 
 async def test_who_was_at_work_when_the_process_died_goes_first(tmp_path: Path) -> None:
