@@ -10,7 +10,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Nobody is kept waiting longer by a job that dies as little as it comes further.
+# A job that neither ends nor comes further keeps others waiting no longer than this.
 TRIAL_S = 300.0
 
 
