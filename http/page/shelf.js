@@ -37,6 +37,7 @@ export class Shelf {
 
   #list() {
     relist(byId("shelf"), this.#recordings.all);
+    attribute(byId("shelf"), "aria-busy", null);
     byId("shelf-empty").hidden = this.#recordings.all.length > 0;
     for (const recording of this.#recordings.all) this.#update(recording);
   }

@@ -47,11 +47,11 @@ class Visitor:
     url: str
 
     async def come(self, where: str = "") -> None:
-        """Open the page, or open it again, and wait until it is put together."""
+        """Open the page, or open it again, and wait until it shows what it has kept."""
         if where:  # only what stands behind the # may differ: that loads nothing
             await self.tab.go("about:blank")
         await self.tab.go(f"{self.url}/{where}")
-        await self.tab.until("document.title && document.querySelector('#shelf-bound').textContent")
+        await self.tab.until("document.querySelector('#shelf:not([aria-busy])')")
 
     async def choose(self, **options: str) -> None:
         """Fill the form for what comes next."""
