@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from asr.actors.jobs.queue import FURTHER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,9 +44,9 @@ class Doubt:
         if lost:
             self._job, self._lost, self._until_s = job, lost, trio.current_time() + TRIAL_S
 
-    def further(self, job: object) -> None:
-        """A job has come further."""
-        if self._lost == 1:
+    def told(self, job: object, kind: str) -> None:
+        """A job has told an event, and may have come further by that."""
+        if kind == FURTHER and self._lost == 1:
             self.end(job)
 
     def end(self, job: object) -> None:

@@ -12,7 +12,7 @@ import trio
 from asr.actors.jobs.local import ledger
 from asr.actors.jobs.local.journal import UNWRITTEN
 from asr.actors.jobs.local.ledger import Outcome
-from asr.actors.jobs.queue import FURTHER, Poison, Run
+from asr.actors.jobs.queue import Poison, Run
 from asr.pipeline.errors import AsrError
 from asr.pipeline.records import dump_error
 
@@ -142,8 +142,7 @@ class Hands:
         if live.over or live.scope is not scope:
             return  # nobody is interested in what this run says
         live.tell(kind, data)
-        if kind == FURTHER:
-            self.floor.doubt.further(live)
+        self.floor.doubt.told(live, kind)
         self.told(live)
         if live.backlog > UNWRITTEN_MAX:
             scope.cancel()

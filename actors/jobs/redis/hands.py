@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from asr.actors.jobs.queue import FURTHER, TRIES_MAX, Run, dumped
+from asr.actors.jobs.queue import TRIES_MAX, Run, dumped
 from asr.actors.jobs.redis.inbox import WORK, Bell
 from asr.actors.jobs.redis.words import job_of, lanes_of, told_of
 from asr.actors.turns import OVERTAKEN_MAX
@@ -199,8 +199,7 @@ class Hands:
 
     def _hear(self, taken: Taken, kind: str, data: Mapping[str, Any]) -> None:
         taken.tell(kind, data)
-        if kind == FURTHER:
-            self.doubt.further(taken)
+        self.doubt.told(taken, kind)
 
     async def _tell(self, taken: Taken) -> None:
         """Tell what there is, as soon as it is due."""
